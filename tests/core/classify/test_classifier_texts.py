@@ -14,7 +14,8 @@ from tests.examples import batches
 
 from wfreport.api.argo import NodeType, Phase, SynchronizationStatus
 from wfreport.api.classes import Confidence, FailureClass, Owner
-from wfreport.core.classify.argo_messages import REFUSALS, RefusalMessage
+from wfreport.core.classify.argo_messages import REFUSALS
+from wfreport.core.classify.refusals import RefusalMessage
 from wfreport.core.classify.rules import RULES, classify_failure
 from wfreport.core.classify.symptom import Symptom
 from wfreport.core.snapshot.messages import ExitMessage, exit_code, parse_exit

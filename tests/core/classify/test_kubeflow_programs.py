@@ -72,7 +72,7 @@ def test_what_the_program_of_the_user_could_not_publish_is_the_users(line: str) 
 def test_a_token_that_is_refused_to_the_load_of_artifacts_is_the_platforms() -> None:
     run = a_snapshot(a_node("wf", Phase.FAILED, message="failed to load artifacts: Unauthorized"))
     failure = failure_of(a_report(run))
-    assert (*facts(failure), failure.reason) == ("ArtifactIO", "Platform", False, None)
+    assert (*facts(failure), failure.reason) == ("ConfigError", "Platform", True, "Unauthorized")
 
 
 @pytest.mark.parametrize(("template", "words"), REFUSED, ids=range(len(REFUSED)))
@@ -80,7 +80,11 @@ def test_a_service_that_refuses_is_the_platforms(template: str, words: str) -> N
     status = status_of(template, GLOG + words)
     assert facts(failure_of(status)) == ("ExitCode", "Platform", False)
     steps = next_steps(ReportedRun("wf", "team", status, existing_pods=frozenset()))
-    assert any(step.text.startswith("Let the platform check what the message names: ML Metadata") for step in steps)
+    helps = (
+        "Let the platform check what the message names: ML Metadata",
+        "Run the step as a ServiceAccount of its own",
+    )
+    assert any(step.text.startswith(helps) for step in steps)
 
 
 @pytest.mark.parametrize(("template", "words"), OF_THE_USER, ids=range(len(OF_THE_USER)))

@@ -15,8 +15,8 @@ from tests.core.hostile import UNITS, repeated
 from tests.examples import examples, steps
 
 from wfreport.core import classify
-from wfreport.core.classify.argo_messages import RefusalMessage
 from wfreport.core.classify.message_patterns import MessagePattern, PatternList, message_pattern
+from wfreport.core.classify.refusals import RefusalMessage
 from wfreport.core.redact.bounds import ascii_bytes
 
 

@@ -133,7 +133,12 @@ MESSAGES = [
     ('{"level":"error","msg":"same","error":"same"}', "same"),
     ('{"level":"error","error":{"code":1}}', '{"level":"error","error":{"code":1}}'),
     ('{"level"', '{"level"'),
+    ("> Could not resolve all files for configuration", "Could not resolve all files for configuration"),
+    ("---> System.IO.IOException: disk", "System.IO.IOException: disk"),
+    ("W: Failed to fetch http://deb", "Failed to fetch http://deb"),
+    ("E: Unable to locate package x", "Unable to locate package x"),
     ("ERROR", "ERROR"),
+    (">", ">"),
     ("", ""),
 ]
 

@@ -42,6 +42,9 @@ FORBIDDEN = (
     'Error from server (Forbidden): namespaces "x" is forbidden: User "system:serviceaccount:data:default" cannot get '
     'resource "namespaces" in API group "" in the namespace "x"'
 )
+FORBIDDEN_BEFORE_1_12 = (
+    'namespaces is forbidden: User "system:serviceaccount:data:default" cannot get namespaces in the namespace "x"'
+)
 
 
 def check(steps: list[NextStep]) -> None:
@@ -285,6 +288,18 @@ def test_the_command_names_what_the_message_names(steps: list[NextStep], expecte
         (
             of_failure(C.QUOTA_EXCEEDED, "failed quota: q: must specify limits.cpu,limits.memory"),
             "demands limits.cpu, limits.memory: set them in the template",
+        ),
+        (
+            of_failure(C.QUOTA_EXCEEDED, "failed quota: q: must specify cpu,memory,requests.nvidia.com/gpu"),
+            "demands cpu, memory, requests.nvidia.com/gpu: set them in the template",
+        ),
+        (
+            of_failure(C.QUOTA_EXCEEDED, "failed quota: q: must specify nvidia.com/gpu for: a,b; storage for: a"),
+            "demands nvidia.com/gpu, storage: set them of container a, b in the template",
+        ),
+        (
+            of_failure(C.QUOTA_EXCEEDED, "insufficient quota to match these scopes: [{PriorityClass In [high]}]"),
+            "a ResourceQuota for the scope in the message",
         ),
         (of_failure(C.OOM_KILLED, resources=Resources(limits={"memory": "4Gi"})), "it is 4Gi, try 6Gi"),
         (of_failure(C.OOM_KILLED, resources=Resources(limits={"memory": "{{x}}"})), "container main in template test."),
@@ -641,6 +656,49 @@ def test_without_the_workflow_its_spec_is_not_shown() -> None:
 def test_what_to_check_is_where_the_artifact_was_lost(fields: dict[str, Any], expected: str) -> None:
     failure = a_failure(FailureClass.ARTIFACT_IO, owner=Owner.PLATFORM, **fields)
     assert expected in sentences(next_steps(a_failed(failure)))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "fetch: Error (exit code 1): tar: data/a.csv: Cannot write: Disk quota exceeded",
+        "main: Error (exit code 1): EDQUOT: disk quota exceeded, write",
+        "main: Error (exit code 1): OSError: [Errno 28] No space left on device",
+        "main: Error (exit code 1): dd: error writing '/x': No space left on device",
+    ],
+)
+@pytest.mark.parametrize("failure_class", [FailureClass.EXIT_CODE, FailureClass.ARTIFACT_IO])
+def test_a_step_whose_disk_is_full_gets_room_and_no_other_program(failure_class: FailureClass, message: str) -> None:
+    steps = sentences(next_steps(a_failed(a_failure(failure_class, message, container="fetch"))))
+    assert "Give the step more room on the disk" in steps
+    assert "Correct" not in steps
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Error: ENOSPC: System limit for number of file watchers reached, watch '/app'",
+        "psycopg2.errors.DiskFull: could not extend file base/1: No space left on device",
+    ],
+)
+def test_what_only_has_the_words_of_a_full_disk_is_none(line: str) -> None:
+    assert "room" not in sentences(next_steps(a_failed(a_failure(FailureClass.EXIT_CODE, log_line=line))))
+
+
+def test_shared_memory_is_no_disk() -> None:
+    line = "RuntimeError: unable to write to file </torch_7_1>: No space left on device (28)"
+    steps = sentences(next_steps(a_failed(a_failure(FailureClass.EXIT_CODE, log_line=line))))
+    assert "mount an emptyDir with medium Memory" in steps
+
+
+@pytest.mark.parametrize("denied", [FORBIDDEN, FORBIDDEN.replace('"', '\\"'), FORBIDDEN_BEFORE_1_12])
+@pytest.mark.parametrize("place", ["log_line", "message"])
+def test_a_right_that_a_program_lacks_is_granted(denied: str, place: str) -> None:
+    text = denied if place == "log_line" else f"main: Error (exit code 1): {denied}"
+    steps = next_steps(a_failed(a_failure(FailureClass.EXIT_CODE, **{place: text})))
+    assert "kubectl auth can-i get namespaces --as system:serviceaccount:data:default" in lines(steps)
+    assert "may get namespaces in the whole cluster" in sentences(steps)
+    assert "Correct the program" not in sentences(steps)
 
 
 def test_a_step_of_kubeflow_pipelines_gets_its_memory_from_the_code_of_the_pipeline() -> None:

@@ -86,6 +86,25 @@ def test_a_recreated_pod_is_a_warning(restarts: int, endings: list[str]) -> None
     assert all((listed[i].message or "").endswith(text) for i, text in enumerate(endings))
 
 
+@pytest.mark.parametrize(
+    ("node", "phase", "count"),
+    [
+        ({"name": "wf.end", "phase": Phase.PENDING}, Phase.SUCCEEDED, 1),
+        ({"name": "wf.a", "phase": Phase.RUNNING, "node_type": NodeType.HTTP}, Phase.SUCCEEDED, 1),
+        ({"name": "wf.a", "phase": Phase.RUNNING, "daemoned": True}, Phase.SUCCEEDED, 0),
+        ({"name": "wf.a", "phase": Phase.RUNNING, "node_type": NodeType.RETRY}, Phase.SUCCEEDED, 0),
+        ({"name": "wf.a", "phase": Phase.RUNNING}, Phase.FAILED, 0),
+        ({"name": "wf.a", "phase": Phase.RUNNING}, Phase.RUNNING, 0),
+        ({"name": "wf.a", "phase": Phase.SUCCEEDED}, Phase.SUCCEEDED, 0),
+    ],
+)
+def test_a_step_that_a_run_left_behind_when_it_succeeded_is_a_warning(
+    node: dict[str, Any], phase: Phase, count: int
+) -> None:
+    listed = a_report(a_snapshot(a_node("wf"), a_node(**node, end=None), phase=phase)).warnings or []
+    assert [(warning.reason, warning.display_name) for warning in listed] == [("NeverEnded", node["name"][3:])] * count
+
+
 def test_a_pod_that_is_being_recreated_is_not_a_failure() -> None:
     node = a_node(
         "wf", Phase.PENDING, message="Pod auto-restarting due to Evicted: low", failed_pod_restarts=1, end=None,

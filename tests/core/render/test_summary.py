@@ -17,7 +17,7 @@ from wfreport.api.argo import Node, NodeType, Phase, Template, WorkflowSpec
 from wfreport.api.classes import Confidence, FailureClass, Owner, Role
 from wfreport.api.evidence import EventSummary
 from wfreport.api.report import Failure, ReportStatus, Resources, Waiting
-from wfreport.core.render.phrases import shorten, tidy
+from wfreport.core.render.phrases import shorten, stored_line, tidy
 from wfreport.core.render.sentences import failure_phrase, waiting_phrase
 from wfreport.core.snapshot.messages import parse_exit
 from wfreport.core.snapshot.model import NodesState, Snapshot
@@ -392,3 +392,15 @@ def test_no_text_exceeds_its_limit_or_breaks_the_line(text: str, limit: int) -> 
 )
 def test_durations_have_two_units(seconds: int, words: str) -> None:
     assert short_duration(seconds) == words
+
+
+@pytest.mark.parametrize("lead", ["", "kubernetes.client.exceptions.ApiException: (403) ", f"{'GET at ' * 60}: "])
+def test_a_right_that_a_program_lacks_is_named_whatever_stands_before_it(lead: str) -> None:
+    denied = (
+        'pods is forbidden: User "system:serviceaccount:data:default" cannot list resource "pods" in API group "" in '
+        'the namespace "data"'
+    )
+    line = stored_line(f"{lead}{denied} and more", 253)
+    failure = a_failure(FailureClass.EXIT_CODE, exit_code=1, log_line=line)
+    assert len(line) <= 253
+    assert failure_phrase(failure) == "exit code 1: ServiceAccount data/default may not list pods in namespace data"

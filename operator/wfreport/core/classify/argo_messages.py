@@ -8,32 +8,14 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from msgspec import Struct
-
 from wfreport.api.classes import FailureClass as Class
 from wfreport.api.classes import Owner
 from wfreport.core.classify.artifact_messages import OF_API_SERVER, OTHER_VERSION, UNKNOWN_FLAG
 from wfreport.core.classify.kubelet_messages import NETWORK_ERRORS, REGISTRY_ERRORS
+from wfreport.core.classify.lock_messages import LOCK_REFUSALS
 from wfreport.core.classify.message_patterns import MessagePattern, PatternList, message_pattern
-
-
-class RefusalMessage(Struct, frozen=True):
-    """A pattern of a refusal and its classification.
-
-    Attributes:
-        pattern: matches the message.
-        failure_class: the class of the failure.
-        reason: the stable reason of the failure.
-        owner: the owner, if it differs from the class's default.
-        retryable: whether a retry may succeed, if it differs from the class's default.
-    """
-
-    pattern: MessagePattern
-    failure_class: Class
-    reason: str
-    owner: Owner | None = None
-    retryable: bool | None = None
-
+from wfreport.core.classify.quota_messages import QUOTA_REFUSALS
+from wfreport.core.classify.refusals import RefusalMessage
 
 _LOST_RESULT: Final = message_pattern(
     r"could not be parsed as a JSON list: \{\{(?:steps|tasks)\.[^{}\s]{1,512}\.outputs\."
@@ -43,32 +25,7 @@ _OF_OTHER_VERSION: Final = RefusalMessage(OTHER_VERSION, Class.CONTROLLER_ERROR,
 REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     # --- Argo's prefix for states that should be impossible (sync_manager.go:614)
     RefusalMessage(message_pattern(r"^bug: "), Class.CONTROLLER_ERROR, "ControllerError"),
-    # --- admission: ResourceQuota, LimitRange. Limits of Argo's own containers are in its executor.resources.
-    RefusalMessage(
-        message_pattern(r"must specify (?:limits|requests)\S* for: (?:init|wait)(?:,(?:init|wait))*(?:;|$)"),
-        Class.QUOTA_EXCEEDED,
-        "ExecutorResources",
-        retryable=False,
-    ),
-    RefusalMessage(
-        message_pattern(r"(?:maximum|minimum) \S+ usage per|max limit to request ratio per"),
-        Class.QUOTA_EXCEEDED,
-        "LimitRange",
-        Owner.USER,
-        retryable=False,
-    ),
-    RefusalMessage(
-        message_pattern(r"must specify (?:limits|requests)\."),
-        Class.QUOTA_EXCEEDED,
-        "ResourcesNotSet",
-        Owner.USER,
-        retryable=False,
-    ),
-    RefusalMessage(
-        message_pattern(r"exceeded quota|resource quota evaluation timed out|cannot be fulfilled on resourcequota"),
-        Class.QUOTA_EXCEEDED,
-        "QuotaExceeded",
-    ),
+    *QUOTA_REFUSALS,
     # --- argoexec's own files and those of its containers: commands/emissary.go
     RefusalMessage(
         message_pattern(r"exit-code of dependency|\bopen /var/run/argo/|Post \"https://\S{1,512} x509: "),
@@ -77,57 +34,15 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     ),
     _OF_OTHER_VERSION,
     RefusalMessage(
-        message_pattern(r"^(?:failed to save outputs: )?Unauthorized$|the client to provide credentials"),
+        message_pattern(
+            r"^(?:failed to (?:save outputs|load artifacts): )?Unauthorized$|the client to provide credentials"
+        ),
         Class.CONFIG_ERROR,
         "Unauthorized",
         Owner.PLATFORM,
         retryable=True,  # another pod gets another token
     ),
-    # --- locks: sync/*.go
-    RefusalMessage(
-        message_pattern(r"semaphore with both|invalid lock kind|unknown Synchronization Type"),
-        Class.CONFIG_ERROR,
-        "LockError",
-    ),  # sync/lock_name.go
-    RefusalMessage(
-        message_pattern(
-            r"semaphore limit for|Failed to add to queue|nil Synchronization|decode locks|current lock holders|"
-            r"holder ?key|determine level for|verify hold on|^hold on \S{1,300} for|initialize lock at startup"
-        ),
-        Class.CONTROLLER_ERROR,
-        "LockError",
-    ),  # sync/sync_manager.go
-    RefusalMessage(
-        message_pattern(r"poisoned state"), Class.LOCK_WAIT, "LockPoisoned", Owner.PLATFORM, retryable=False
-    ),  # sync/poison.go
-    RefusalMessage(
-        message_pattern(r"database session is not available|Sync configuration key"),
-        Class.CONFIG_ERROR,
-        "LockError",
-        Owner.PLATFORM,
-    ),
-    RefusalMessage(
-        message_pattern(
-            r"failed to initialize semaphore|(?:semaphore|mutex|lock).{0,300} not found|"
-            r"requested configuration is invalid|"
-            r"[Ii]nvalid (?:ConfigMap )?lock key|[Dd]uplicate synchronization item|cannot get ?[Ll]ock[Nn]ame"
-        ),
-        Class.CONFIG_ERROR,
-        "LockError",
-    ),
-    RefusalMessage(
-        message_pattern(r"re-establish (?:synchronization lock|recorded holder|\S{1,40} \")"),
-        Class.LOCK_WAIT,
-        "LockError",
-        Owner.PLATFORM,
-    ),  # controller.go:544, sync_manager.go
-    RefusalMessage(
-        message_pattern(r"synchronization lock\..{0,300} is forbidden: "),
-        Class.CONFIG_ERROR,
-        "LockError",
-        Owner.PLATFORM,
-    ),
-    RefusalMessage(message_pattern(r"synchronization lock|^Waiting for \S+ lock"), Class.LOCK_WAIT, "LockError"),
+    *LOCK_REFUSALS,
     # --- size: packer.go, hydrator.go, etcd
     RefusalMessage(
         message_pattern(r"Tried to offload but encountered (?:an )?error: (?!offload node status is not supported)"),
@@ -245,6 +160,13 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         Class.CONFIG_ERROR,
         "Forbidden",
     ),
+    RefusalMessage(
+        message_pattern(r"no API token found for service account"),
+        Class.CONFIG_ERROR,
+        "MissingReference",
+        Owner.PLATFORM,
+        retryable=True,
+    ),  # Kubernetes before 1.24
     RefusalMessage(message_pattern(r"is forbidden|\(Forbidden\)|Unauthorized"), Class.CONFIG_ERROR, "PodRejected"),
     RefusalMessage(
         message_pattern(

@@ -93,7 +93,7 @@ EXECUTOR_PREFIX: Final = message_pattern(r"failed to (?:save outputs|load artifa
 """Argo 2.x put it before each error of its executor, whether it was about artifacts or not."""
 
 OF_API_SERVER: Final = message_pattern(
-    r"^(?!failed to load artifacts: Unauthorized$)(?:failed to (?:save outputs|load artifacts): )?"
+    r"^(?:failed to (?:save outputs|load artifacts): )?"
     r"(?:Failed to establish pod watch: |etcdserver: |Unauthorized$|"
     r"the server (?:was unable|is currently unable|has asked)|Timeout: request did not complete|"
     r"Operation cannot be fulfilled on|Internal error occurred: |"

@@ -167,7 +167,7 @@ NETWORK_ERRORS: Final = message_pattern(
 
 REGISTRY_ERRORS: Final = message_pattern(
     NETWORK_ERRORS.pattern + r"|429 Too Many Requests|toomanyrequests|pull QPS exceeded|\b50[0-9] [A-Z]|"
-    r"status(?: code)?:? 50[0-9]\b|no space left on device",
+    r"status(?: code)?:? 50[0-9]\b|no space left on device|disk quota exceeded",
     re.IGNORECASE,
 )
 """Temporary failures to pull an image that may exist."""
@@ -176,6 +176,7 @@ STARTUP_ERRORS: Final = message_pattern(
     r"timed out waiting for the condition|context deadline exceeded|Multi-Attach error|FailedAttachVolume|"
     r"failed to reserve (?:container|sandbox) name|DeadlineExceeded|"
     r"container process is already dead|getting the final child's pid|cannot allocate memory|no space left on device|"
+    r"disk quota exceeded|"
     r"[Rr]esource temporarily unavailable|device or resource busy|input/output error|too many open files|"
     r"ttrpc: closed|transport is closing|containerd\.sock|shim disconnected|failed to start shim|"
     r"cgroup config(?:uration)?: unable to start unit|\bdbus: |sync pipe|container init exited prematurely|"

@@ -49,15 +49,23 @@ _KEY_HOLDER: Final = lazy_pattern(rf" of (?P<kind>Secret|ConfigMap) (?P<name>{_O
 CLAIM: Final = "PersistentVolumeClaim"
 _CLAIMS: Final = lazy_pattern(rf"; {CLAIM}s? of the pod: ({_OBJECT}(?:, {_OBJECT}){{0,4}})(?=;|\s|$)")
 
+_QUOTE: Final = r"\\{0,3}\""
+"""A quotation mark, also within JSON."""
+
 _DENIED: Final = lazy_pattern(
-    rf"User \"(?P<user>{_NAME})\" cannot (?P<verb>[a-z]{{1,40}}) "
-    rf"resource \"(?P<resource>[a-z0-9][a-z0-9/.-]{{0,99}})\" in API group \"(?P<group>[a-z0-9.-]{{0,253}})\""
-    rf"(?: in the namespace \"(?P<namespace>{_NAME})\"| at the cluster scope)?(?! in the namespace)"
+    rf"User {_QUOTE}(?P<user>{_NAME}){_QUOTE} cannot (?P<verb>[a-z]{{1,40}}) (?:"
+    rf"resource {_QUOTE}(?P<resource>[a-z0-9][a-z0-9/.-]{{0,99}}){_QUOTE} "
+    rf"in API group {_QUOTE}(?P<group>[a-z0-9.-]{{0,253}}){_QUOTE}|"
+    r"(?P<old>[a-z][a-z0-9/.-]{0,99})(?= in the namespace| at the cluster scope))"  # before Kubernetes 1.12
+    rf"(?: in the namespace {_QUOTE}(?P<namespace>{_NAME}){_QUOTE}| at the cluster scope)?(?! in the namespace)"
 )
 _SERVICE_ACCOUNT: Final = lazy_pattern(rf"system:serviceaccount:(?P<namespace>{_NAMESPACE}):(?P<name>{_OBJECT})")
 _QUOTA: Final = lazy_pattern(rf"(?:exceeded|failed) quota: (?P<name>{_OBJECT})")
 _UNSPECIFIED: Final = lazy_pattern(r"must specify ([^\n]{1,2048})")
-_RESOURCE: Final = lazy_pattern(r"^((?:limits|requests)\.[\w./-]{1,80})(?: for: ([\w.,-]{1,400}))?$")
+_RESOURCE: Final = lazy_pattern(
+    r"^((?:limits|requests)\.[\w./-]{1,80}|cpu|memory|storage|ephemeral-storage|hugepages-\w{1,10}|"
+    r"[a-z][a-z0-9.-]{0,99}/[\w.-]{1,63})(?: for: ([\w.,-]{1,400}))?$"
+)
 _IMAGE: Final = (
     lazy_pattern(rf"(?:pull and unpack|Failed to pull|look-up entrypoint/cmd for) image \"(?P<name>{_NAME})\""),
     lazy_pattern(rf"image \"(?P<name>{_NAME})\""),
@@ -159,9 +167,15 @@ def find_denied(text: str) -> DeniedRight | None:
     match = _DENIED.search(text[:_READ_CHARACTERS])
     if match is None:
         return None
-    resource, _, subresource = match["resource"].partition("/")
+    resource, _, subresource = (match["resource"] or match["old"]).partition("/")
     group = f".{match['group']}" if match["group"] else ""
     return DeniedRight(match["user"], match["verb"], f"{resource}{group}", subresource, match["namespace"] or "")
+
+
+def denied_clause(text: str) -> str:
+    """Return the part of a message that names the right that RBAC denied; empty if it names none."""
+    match = _DENIED.search(text[:_READ_CHARACTERS])
+    return match[0] if match else ""
 
 
 def find_quota(text: str) -> str | None:
@@ -173,7 +187,8 @@ def find_quota(text: str) -> str | None:
 def find_unspecified(text: str) -> Unspecified | None:
     """Return what a quota demands that a pod specifies; None if the message demands nothing."""
     demand = _UNSPECIFIED.search(text[:_READ_CHARACTERS])
-    parts = re.split("[;,] ?(?=limits|requests)", demand[1]) if demand else []
+    separator = "; ?" if demand and " for: " in demand[1] else ", ?"
+    parts = re.split(separator, demand[1]) if demand else []
     found = [match for part in parts if (match := _RESOURCE.match(part.strip().rstrip(".")))]
     if not found:
         return None

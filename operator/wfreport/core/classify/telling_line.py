@@ -119,6 +119,10 @@ _ANSWER_ABOVE: Final = lazy_pattern(r"fatal: \[[^\]]{1,200}\]: [A-Z]{1,20}! =>[^
 _ANSWER: Final = lazy_pattern(r"\s+\"?msg\"?: ")
 """Ansible spreads the answer of a module over lines."""
 
+_REFUSED_BY_API: Final = lazy_pattern(r"(?:[A-Za-z_]\w{0,63}\.){0,8}[A-Z]\w{0,40}Exception: \(\d{3}\)\s*$")
+_BODY: Final = lazy_pattern(r'HTTP response body: b?.?\{.{0,300}?"(?:message|error)":\s?"((?:[^"\\]|\\.){1,700})"')
+"""Generated clients in Python, such as that of Kubernetes, spread a refusal over lines; the last one has its cause."""
+
 _BOXED: Final = "│ Error: "
 _BOX_LINES: Final = 12
 _PLACE: Final = lazy_pattern(r"│\s+(?:with|on) |[^│]")
@@ -160,7 +164,7 @@ class _Scan(Struct):
         informative: number of informative lines read.
         following: the last line read that has information and is not indented.
         nearest: the last line read that has information.
-        answer: the last line read with the message of a module of Ansible.
+        answer: the last message read of a module of Ansible, or of an API that refused a request.
         cause: the last line that tells of a lost connection, a busy service or the like, near the end.
     """
 
@@ -201,12 +205,13 @@ class _Scan(Struct):
 
     def _with_cause(self, line: str) -> str:
         """Return a line with the cause that stands on a line of its own below it."""
-        if _ANSWER.match(line):
-            self.answer = line
+        body = _BODY.match(line)
+        if body or _ANSWER.match(line):
+            self.answer = _unquoted(f'"{body[1]}"') if body else line
         is_above = line.rstrip().endswith(":") and _indentation(self.nearest) > _indentation(line)
         is_above = is_above or _CAUSE_BELOW.match(self.nearest) is not None
         cause = self.nearest if is_above or _HEADING.match(line) else ""
-        cause = self.answer if _ANSWER_ABOVE.match(line) else cause
+        cause = self.answer if _ANSWER_ABOVE.match(line) or _REFUSED_BY_API.match(line) else cause
         return f"{line.rstrip()} {cause.strip()}"[:_LINE_CHARACTERS] if cause else line
 
 
@@ -287,6 +292,7 @@ def _rank(line: str) -> _Rank:
 
 
 _LEADS: Final = lazy_pattern(
+    r"-{0,3}> (?=\S)|[EW]: (?=\S)|"  # of Gradle and .NET, and of apt
     r"(?:[│|] )?(?:Caused by: |Exception in thread \"[^\"]*\" |: (?=\S)|E {3,}|Unhandled exception\. |Error: )|"
     r"(?:[\d\-/:.,TZ+ ]|\[[^\]]{1,40}\]){0,64}[\[(<]?(?:ERROR|FATAL|CRITICAL|SEVERE|PANIC)\b[\])>]?[\s:|-]*(?=\w)|"
     r"[EF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ [^\]\s]{1,100}\] |"

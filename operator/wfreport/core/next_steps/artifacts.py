@@ -18,12 +18,12 @@ from wfreport.core.next_steps.commands import (
     wfreport,
 )
 from wfreport.core.next_steps.model import NextStep, ReportedRun
+from wfreport.core.next_steps.room import is_disk_full, room_steps
 from wfreport.core.snapshot.pod_states import is_argos_container
 from wfreport.imports import lazy_pattern
 
 Steps = Iterator[NextStep]
 _OLD_EXECUTOR: Final = lazy_pattern(r"Docker daemon|docker\.sock|process namespace sharing|mkdir /argo/outputs")
-_DISK_FULL: Final = lazy_pattern(r"no space left on device|disk quota exceeded")
 _STORE_FULL: Final = lazy_pattern(r"StorageFull|InsufficientStorage")
 """The answer of an artifact store: MinIO's has the words of a full disk as well, but it is the store's."""
 
@@ -38,8 +38,8 @@ def artifact_steps(failure: Failure, run: ReportedRun) -> Steps:
     else:
         yield from log_of(failure, run)
     message = failure.message or ""
-    if _DISK_FULL.search(message) and not _STORE_FULL.search(message):
-        yield from _more_room(failure, run)
+    if is_disk_full(message):
+        yield from room_steps(failure, run, message, "smaller artifacts")
         return
     corrections = list(_corrections(failure))
     if failure.retryable:
@@ -48,18 +48,6 @@ def artifact_steps(failure: Failure, run: ReportedRun) -> Steps:
     else:
         yield from corrections
         yield run_again(run, "when that is done")
-
-
-def _more_room(failure: Failure, run: ReportedRun) -> Steps:
-    """Yield how to get the room that an artifact needs: whatever is run again needs it as well."""
-    yield from describe_host(failure, "is it under DiskPressure, or was a volume of the pod full?")
-    yield NextStep(
-        f"Give the step more room: larger requests of ephemeral-storage or a larger volume in {template_of(failure)}, "
-        "or smaller artifacts."
-    )
-    yield run_again(
-        run, "when there is room, for example on another machine; a changed template must be submitted anew"
-    )
 
 
 def _corrections(failure: Failure) -> Steps:

@@ -331,6 +331,14 @@ def quota_steps(text: str, _: ReportedRun) -> list[NextStep]:
     show = kubectl("what it demands, and what is used", "describe", "quota", *([name] if name else []))
     if unspecified:
         return [*_demanded(quota, unspecified), show]
+    if "insufficient quota to match" in text:
+        return [
+            NextStep(
+                "Let the platform give the namespace a ResourceQuota for the scope in the message, such as a priority "
+                "class; or use another one in the template."
+            ),
+            show,
+        ]
     if name or "quota" in text:
         return [NextStep(f"{quota} is used up: wait until other pods end, delete what is unused, or raise it."), show]
     return [

@@ -35,6 +35,7 @@ from wfreport.core.next_steps.configuration import (
     scheduling_steps,
 )
 from wfreport.core.next_steps.model import NextStep, ReportedRun
+from wfreport.core.next_steps.room import is_disk_full, room_steps
 from wfreport.core.snapshot.messages import parse_exit
 from wfreport.core.snapshot.quantity import format_bytes, parse_bytes
 from wfreport.imports import lazy_pattern
@@ -192,6 +193,14 @@ def _timeout(failure: Failure, run: ReportedRun) -> Steps:
 
 def _exit_code(failure: Failure, run: ReportedRun) -> Steps:
     yield from log_of(failure, run)
+    words = _last_words(failure)
+    if is_disk_full(words):
+        yield from room_steps(failure, run, words, "let it write less")
+        return
+    if find_denied(words):
+        yield from object_steps(words, run)
+        yield run_again(run, "when that is done in the cluster; a changed template must be submitted anew")
+        return
     correction = NextStep(_what_failed(failure, run))
     if failure.retryable:
         yield run_again(run)
@@ -200,6 +209,12 @@ def _exit_code(failure: Failure, run: ReportedRun) -> Steps:
         yield correction
         yield after_the_spec_is_corrected(run)
         yield run_again(run, "only if you corrected something outside of the Workflow, such as its data or a service")
+
+
+def _last_words(failure: Failure) -> str:
+    """Return what the program, or Argo in its place, said last."""
+    ending = parse_exit(failure.message or "")
+    return "\n".join(text for text in (failure.log_line, ending.detail if ending else failure.message) if text)
 
 
 def _what_failed(failure: Failure, run: ReportedRun) -> str:

@@ -6,6 +6,7 @@ Ids, names of Go types, repeated words and raw JSON are removed, and texts are o
 import re
 from typing import Final
 
+from wfreport.core.classify.named_objects import denied_clause
 from wfreport.core.classify.telling_line import telling_line
 from wfreport.core.snapshot.messages import unwrap
 from wfreport.imports import lazy_pattern
@@ -133,13 +134,18 @@ def shorten(text: str, limit: int) -> str:
 
 
 def stored_line(line: str, limit: int) -> str:
-    """Shorten the most telling line of a log: its beginning tells what failed, and its end why."""
+    """Shorten the most telling line of a log: its beginning tells what failed, and its end why.
+
+    A right that was denied stays whole.
+    """
     text = _CALL_OF_DRIVER.sub("", line)
     if len(text) <= limit:
         return text
-    end = text[-(limit * 3 // 5) :]
-    end = end[end.find(" ", 0, len(end) // 2) + 1 :]
-    return f"{shorten(text[: -len(end)], limit - len(end) - 1)} {end}"
+    end = denied_clause(text)
+    if not 0 < len(end) < limit * 9 // 10:
+        end = text[-(limit * 3 // 5) :]
+        end = end[end.find(" ", 0, len(end) // 2) + 1 :]
+    return f"{shorten(text[: text.rindex(end)], limit - len(end) - 1)} {end}"
 
 
 def name(display_name: str) -> str:

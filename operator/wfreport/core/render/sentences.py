@@ -91,7 +91,7 @@ def _exit_code(failure: Failure) -> str:
         return "daemon exited while it was still needed" if failure.reason == "DaemonExited" else _message(failure)
     container = "" if failure.container in (None, MAIN_CONTAINER) else _container(failure)
     ending = f"{container}exited with code {failure.exit_code}" if container else f"exit code {failure.exit_code}"
-    words = _detail(failure) or _last_words(failure)
+    words = _lacking(f"{failure.message or ''}\n{failure.log_line or ''}") or _detail(failure) or _last_words(failure)
     return f"{ending}{_colon(words) or _convention(failure.exit_code)}"
 
 
@@ -193,15 +193,23 @@ _REJECTED: Final = _never_started("its pod was rejected")
 
 def _not_configured(failure: Failure) -> str:
     """Describe a failed start, or a request that the API server refused."""
-    right = find_denied(failure.message or "")
-    if failure.reason == FailureReason.FORBIDDEN and right:
-        account = right.service_account
-        subject = f"ServiceAccount {account[0]}/{account[1]}" if account else right.user
-        where = f" in namespace {right.namespace}" if right.namespace else ""
-        return f"{subject} may not {right.verb} {right.resource}{where}"
+    lacking = _lacking(failure.message or "") if failure.reason == FailureReason.FORBIDDEN else ""
+    if lacking:
+        return lacking
     if failure.reason in _WITHOUT_LEAD or OF_KUBECTL.search(failure.message or ""):
         return _message(failure)
     return _REJECTED(failure) if failure.reason == FailureReason.POD_REJECTED else _START_FAILURE(failure)
+
+
+def _lacking(text: str) -> str:
+    """Return who lacks which right, if RBAC denied one; else empty."""
+    right = find_denied(text)
+    if right is None:
+        return ""
+    account = right.service_account
+    subject = f"ServiceAccount {account[0]}/{account[1]}" if account else right.user
+    where = f" in namespace {right.namespace}" if right.namespace else ""
+    return f"{subject} may not {right.verb} {right.resource}{where}"
 
 
 _WITHOUT_LEAD: Final = frozenset(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
-from wfreport.api.argo import EXECUTOR_CONTAINERS, NodeType, Phase
+from wfreport.api.argo import EXECUTOR_CONTAINERS, UNFINISHED_PHASES, NodeType, Phase
 from wfreport.api.report import StepWarning
 from wfreport.core.redact.text import TextSanitizer
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
@@ -14,6 +14,8 @@ _MAX_ENTRIES: Final = 100
 _OOM_KILLED: Final = "OOMKilled"
 _POD_RESTARTED: Final = "PodRestarted"
 _ARTIFACT_GC_ERROR: Final = "ArtifactGCError"
+_NEVER_ENDED: Final = "NeverEnded"
+_WORKS: Final = frozenset({NodeType.POD, NodeType.HTTP, NodeType.PLUGIN})
 
 
 def find_warnings(
@@ -27,6 +29,7 @@ def find_warnings(
         *_oom_killed(snapshot, evidence, sanitizer),
         *islice(_restarted(snapshot, sanitizer), _MAX_ENTRIES),
         *_not_collected(snapshot, sanitizer),
+        *islice(_never_ended(snapshot, sanitizer), _MAX_ENTRIES),
     ]
     earlier = [warning for warning in stored if warning.reason == _OOM_KILLED and warning not in current]
     return [*earlier, *current][:_MAX_ENTRIES]
@@ -87,4 +90,20 @@ def _not_collected(snapshot: Snapshot, sanitizer: TextSanitizer) -> Iterator[Ste
                 display_name=sanitizer.line(snapshot.workflow.metadata.name),
                 reason=_ARTIFACT_GC_ERROR,
                 message=sanitizer.text(condition.message),
+            )
+
+
+def _never_ended(snapshot: Snapshot, sanitizer: TextSanitizer) -> Iterator[StepWarning]:
+    """Yield a warning for each step that Argo left unfinished when the run succeeded, such as a hook's.
+
+    A daemon serves others until its end. A run that failed may leave many behind, and has its failures to tell.
+    """
+    if snapshot.workflow.status.phase != Phase.SUCCEEDED:
+        return
+    for node in snapshot.nodes.values():
+        if node.type in _WORKS and node.phase in UNFINISHED_PHASES and not node.daemoned:
+            yield StepWarning(
+                display_name=sanitizer.line(node.display_name),
+                reason=_NEVER_ENDED,
+                message=f"it was still {node.phase} when the run ended, and Argo never recorded its end",
             )
