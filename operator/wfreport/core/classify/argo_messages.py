@@ -61,7 +61,8 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     # --- the API server, or something that it calls, does not respond
     RefusalMessage(
         message_pattern(
-            r"failed calling webhook|Internal error occurred|etcdserver: |the server is currently unable|"
+            r"failed calling webhook|Internal error occurred|status unknown for quota|"
+            r"Operation cannot be fulfilled on |etcdserver: |the server is currently unable|"
             r"[Cc]lient rate limiter Wait|[Tt]oo many requests|the object has been modified|"
             r"must never update completed|request did not complete within|the server was unable to return a response|"
             r"could not be completed at this time|prevented the request from succeeding|Too large resource version|"

@@ -37,13 +37,6 @@ QUOTA_REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "QuotaExceeded",
         retryable=False,
     ),
-    RefusalMessage(
-        message_pattern(
-            r"exceeded quota|resource quota evaluation timed out|cannot be fulfilled on resourcequota|"
-            r"status unknown for quota"
-        ),
-        Class.QUOTA_EXCEEDED,
-        "QuotaExceeded",
-    ),
+    RefusalMessage(message_pattern(r"exceeded quota"), Class.QUOTA_EXCEEDED, "QuotaExceeded"),
 )
 """The first match counts."""
