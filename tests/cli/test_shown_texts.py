@@ -91,7 +91,14 @@ def test_all_groups_are_shown_if_one_has_several_steps() -> None:
 
 def test_a_run_that_hangs_names_its_pod_and_says_once_why() -> None:
     stalled = {"reason": "MainEnded", "sinceAt": "2026-01-01T00:00:18Z", "message": "main of a exited, wait lives"}
-    wait = {"displayName": "a", "reason": "MainEnded", "podName": "wf-a-1", "message": "main exited with code 0"}
+    stalled["nodeId"] = "wf-1"
+    wait = {
+        "displayName": "a",
+        "nodeId": "wf-1",
+        "reason": "MainEnded",
+        "podName": "wf-a-1",
+        "message": "main exited with code 0",
+    }
     other = {"displayName": "b", "reason": "Suspended"}
     summary = "hangs: main of a exited, wait lives"
     shown = text(with_status(step="a", stalled=stalled, waiting=[wait, other], summary=summary), Style())

@@ -205,6 +205,9 @@ class Stalled(Model):
     )
     message: str | None = Field("The part that hangs, and what it waits for, redacted.", default=None, max_length=TEXT)
     advice: str | None = Field("Next step of a person.", default=None, max_length=TEXT)
+    node_id: str | None = Field(
+        "Node id of the step that hangs; absent if the Workflow itself does.", default=None, max_length=LINE
+    )
 
 
 class StepWarning(Model):
@@ -286,14 +289,20 @@ class ReportStatus(Model, dict=True):
     )
     reason: str | None = Field(
         (
-            "Why the run failed, or what holds it up: the class of the leading failure, else the reason of the leading "
-            "wait. A run that failed and hangs has both, separated by a comma. Absent if the run is well."
+            "Why the run failed, or what holds it up: the class of the leading failure, or its reason where that "
+            "says more (`Forbidden` for a ConfigError); else the reason of the leading wait. A run that failed and "
+            "hangs has both, separated by a comma. Absent if the run is well."
         ),
         default=None,
         max_length=LINE,
     )
     step: str | None = Field(
-        "Display name of the step that `reason` is about, without an attempt's number.", default=None, max_length=LINE
+        (
+            "Name of the step that `reason` is about, as `wfreport logs` takes it: its display name without an "
+            "attempt's number, after the name of the task around it if that is needed to find it (`train.executor`)."
+        ),
+        default=None,
+        max_length=LINE,
     )
     counts: Counts | None = Field("Number of nodes by phase.", default=None)
     step_counts: StepCounts | None = Field(

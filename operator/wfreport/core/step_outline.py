@@ -15,6 +15,7 @@ from msgspec import Struct, field
 from wfreport.api.argo import NodeType
 from wfreport.api.report import Step
 from wfreport.core.snapshot.pod_names import node_id
+from wfreport.core.snapshot.step_labels import NAMING_TYPES, SEPARATOR
 
 _GROUP_TYPES: Final = frozenset(
     {NodeType.DAG, NodeType.STEPS, NodeType.STEP_GROUP, NodeType.TASK_GROUP, NodeType.RETRY}
@@ -56,6 +57,24 @@ class Outline(Struct, frozen=True):
 
     main: Sequence[OutlineEntry]
     exit_handlers: Sequence[OutlineEntry]
+
+
+def step_paths(tops: Sequence[OutlineEntry], workflow_name: str) -> Iterator[tuple[OutlineEntry, str]]:
+    """Yield all entries, each with its name after those of the tasks around it: ``train.executor``.
+
+    The attempts of a step have its path, and so have the steps that they repeat. ``step_label`` gives its end.
+    """
+    pending = [(entry, "", "") for entry in reversed(tops)]
+    while pending:
+        entry, around, tried = pending.pop()
+        name, step_type = entry.step.display_name, entry.step.type
+        is_attempt = bool(tried) and name.startswith(f"{tried}(")
+        path = f"{around}{tried if is_attempt else name}"
+        yield entry, path
+        names_its_steps = step_type in NAMING_TYPES and path != workflow_name
+        inner = f"{path}{SEPARATOR}" if names_its_steps else around
+        retried = name if step_type == NodeType.RETRY else ""
+        pending.extend((one, inner, retried) for one in reversed(entry.inside))
 
 
 def outline_steps(steps: Sequence[Step], workflow_name: str) -> Outline:

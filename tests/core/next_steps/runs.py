@@ -52,7 +52,7 @@ def a_stalled(reason: str, message: str = "", *, with_pod: bool = True, **stalle
     step = a_step(phase="Running", pod_name="pod-1" if with_pod else None)
     status = ReportStatus(
         observed_workflow=ObservedWorkflow(phase="Running"), step="e2e", steps=[step],
-        stalled=Stalled(reason=reason, message=message, **stalled),
+        stalled=Stalled(reason=reason, message=message, node_id=step.node_id, **stalled),
     )  # fmt: skip
     return ReportedRun("wf", "data", status)
 

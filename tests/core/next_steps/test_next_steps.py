@@ -531,6 +531,11 @@ def test_a_step_that_shares_its_name_is_named_by_its_pod() -> None:
     run = a_failed(a_failure(C.EXIT_CODE, pod_name="p"))
     (run.status.steps or []).append(a_step(node_id="wf-2", phase="Succeeded"))
     assert lines(next_steps(run))[0] == "wfreport logs wf p"
+    named = a_failed(a_failure(C.EXIT_CODE, pod_name="p"), status={"step": "train.e2e"})
+    assert lines(next_steps(named))[0] == "wfreport logs wf train.e2e", "as the column STEP"
+    option = a_failed(a_failure(C.EXIT_CODE, pod_name="p"), status={"step": "-x.e2e"})
+    (option.status.steps or []).append(a_step(node_id="wf-2", phase="Succeeded"))
+    assert lines(next_steps(option))[0] == "wfreport logs wf p"
 
 
 def test_several_failures_have_one_command_for_all_their_logs() -> None:

@@ -1,5 +1,6 @@
 """The columns of `kubectl get`: one word on why a run failed or waits, the step, and the number of failed steps."""
 
+import pytest
 from tests.builders import a_node, a_report, a_snapshot
 
 from wfreport.api.argo import Node, NodeType, Phase
@@ -40,6 +41,56 @@ def test_a_step_with_retries_is_named_without_the_number_of_its_last_attempt() -
         a_node("wf(1)", FAILED, message=EXIT, start=2, end=3),
     ]
     assert columns(a_report(a_snapshot(*nodes))) == ("ExitCode", "wf")
+
+
+def test_a_step_that_shares_its_name_has_that_of_its_task_before_it() -> None:
+    tasks = [a_group("wf.load", OK), a_group("wf.train", FAILED)]
+    steps = [a_node("wf.load.executor"), a_node("wf.train.executor", FAILED, message=EXIT)]
+    failed = a_snapshot(a_group("wf", FAILED), *tasks, *steps)
+    assert columns(a_report(failed)) == ("ExitCode", "train.executor")
+    waiting = a_node("wf.train.executor", PENDING, message="ImagePullBackOff: no", end=None)
+    tasks[1] = a_group("wf.train", RUNNING)
+    run = a_report(a_snapshot(a_group("wf", RUNNING), *tasks, steps[0], waiting, phase=RUNNING))
+    assert columns(run) == ("ImagePullBackOff", "train.executor")
+    assert run.summary == "Running; train.executor cannot pull its image (since 2026-11-22 03:00Z): no"
+
+
+def test_a_step_that_failed_keeps_its_name_when_its_nodes_are_gone() -> None:
+    nodes = [a_group("wf", FAILED), a_group("wf.train", FAILED), a_node("wf.train.executor", FAILED, message=EXIT)]
+    stored = a_report(a_snapshot(*nodes, phase=RUNNING))
+    assert columns(render_deleted(stored, 1)) == (Reason.WORKFLOW_DELETED, "train.executor")
+    offloaded = Snapshot(a_snapshot(phase=FAILED).workflow, {}, NodesState.OFFLOADED)
+    amended = a_report(offloaded, stored=stored)
+    assert columns(amended) == ("ExitCode", "train.executor")
+    assert (amended.summary or "").startswith("train.executor: exit code 3")
+    older = stored.changed(step=None)
+    assert columns(a_report(offloaded, stored=older)) == ("ExitCode", "executor")
+
+
+@pytest.mark.parametrize(
+    ("message", "failure_class", "reason"),
+    [
+        (
+            'pods "p" is forbidden: User "u" cannot get resource "pods" in API group "" in the namespace "ns"',
+            "ConfigError",
+            "Forbidden",
+        ),
+        ('pods "p" is forbidden: exceeded quota: q, requested: pods=1', "QuotaExceeded", "QuotaExceeded"),
+        ('pods "p" is forbidden: failed quota: q: must specify limits.cpu for: init,wait', "QuotaExceeded",
+         "ExecutorResources"),
+        ("Error: something odd", "Unknown", "Unknown"),
+    ],
+)  # fmt: skip
+def test_a_reason_that_says_more_than_the_class_comes_first(message: str, failure_class: str, reason: str) -> None:
+    status = a_report(a_snapshot(a_node("wf", ERROR, message=message), phase=ERROR))
+    assert (status.failure_class, status.reason) == (failure_class, reason)
+
+
+def test_a_failure_has_the_reason_that_its_wait_had() -> None:
+    message = 'CreateContainerConfigError: secret "s" not found'
+    waiting = a_snapshot(a_group("wf", RUNNING), a_node("wf.a", PENDING, message=message, end=None), phase=RUNNING)
+    failed = a_snapshot(a_group("wf", FAILED), a_node("wf.a", FAILED, message=message))
+    assert {a_report(run).reason for run in (waiting, failed)} == {"CreateContainerConfigError"}
 
 
 def test_a_run_that_failed_without_a_step_has_a_reason_alone() -> None:

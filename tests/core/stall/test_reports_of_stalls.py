@@ -8,7 +8,7 @@ from wfreport.api.argo import NodeType, Phase
 from wfreport.api.reasons import StallReason
 from wfreport.api.report import ReportStatus
 from wfreport.core.render.gone import render_deleted
-from wfreport.core.snapshot.model import Snapshot
+from wfreport.core.snapshot.model import NodesState, Snapshot
 from wfreport.core.stall.model import StallFinding, StallVerdict, Suspicion
 from wfreport.core.stall.pod_rules import needs_pods
 
@@ -18,9 +18,9 @@ def running() -> Snapshot:
     return a_snapshot(*nodes, phase=Phase.RUNNING)
 
 
-def verdict(reason: StallReason = StallReason.MAIN_ENDED, *, step: str = "train") -> StallVerdict:
+def verdict(reason: StallReason = StallReason.MAIN_ENDED, *, node_id: str = "wf.train") -> StallVerdict:
     message = "istio-proxy keeps the pod alive; password=hunter2hunter2"
-    return StallVerdict(StallFinding(Suspicion(reason, message, 300, at(18), "wf.train", step), at(18)))
+    return StallVerdict(StallFinding(Suspicion(reason, message, 300, at(18), node_id), at(18)))
 
 
 def conditions(status: ReportStatus) -> dict[str, tuple[str, str]]:
@@ -35,7 +35,7 @@ def test_a_run_that_hangs_has_the_reason_wherever_one_looks() -> None:
     assert "sidecar" in (status.stalled.advice or "")
     assert conditions(status)["RunStalled"] == ("True", "MainEnded")
     assert conditions(status)["Ready"] == ("True", "ReportCurrent")
-    assert (status.reason, status.step) == ("MainEnded", "train")
+    assert (status.reason, status.step, status.stalled.node_id) == ("MainEnded", "train", "wf.train")
     assert "hangs since 2026-11-22 03:00Z: istio-proxy keeps the pod alive" in (status.summary or "")
     assert "hunter2" not in status.dump_json().decode()
 
@@ -47,6 +47,23 @@ def test_the_finding_stays_until_it_is_known_that_the_run_goes_on() -> None:
     assert (went_on.stalled, went_on.reason, "RunStalled" in conditions(went_on)) == (None, None, False)
 
 
+def test_the_name_of_a_step_that_hangs_stays_if_the_nodes_cannot_be_read_any_more() -> None:
+    hung = a_report(running(), stall=verdict())
+    unreadable = Snapshot(running().workflow, {}, NodesState.UNREADABLE)
+    assert a_report(unreadable, stored=hung).step == "train"
+    assert a_report(unreadable, stored=hung, stall=verdict(node_id="wf.other")).step is None
+
+
+def test_a_wait_of_another_step_is_listed_beside_a_stall() -> None:
+    waiting = a_node("wf.b", Phase.PENDING, message="ImagePullBackOff: no", end=None)
+    hung = a_report(
+        Snapshot(running().workflow, {**running().nodes, "wf.b": waiting}, NodesState.READ), stall=verdict()
+    )
+    assert "b cannot pull its image" in (hung.summary or "")
+    same = a_report(Snapshot(running().workflow, {"wf.b": waiting}, NodesState.READ), stall=verdict(node_id="wf.b"))
+    assert "cannot pull" not in (same.summary or "")
+
+
 def test_a_run_that_was_deleted_does_not_hang() -> None:
     deleted = render_deleted(a_report(running(), stall=verdict()), 1)
     assert (deleted.stalled, "RunStalled" in conditions(deleted)) == (None, False)
@@ -54,7 +71,7 @@ def test_a_run_that_was_deleted_does_not_hang() -> None:
 
 def test_a_run_that_ended_shows_what_hangs_after_it() -> None:
     ended = a_snapshot(a_node("wf", Phase.SUCCEEDED), phase=Phase.SUCCEEDED)
-    status = a_report(ended, stall=verdict(StallReason.DELETION_BLOCKED, step=""))
+    status = a_report(ended, stall=verdict(StallReason.DELETION_BLOCKED, node_id=""))
     assert "; istio-proxy keeps the pod alive" in (status.summary or "")
     assert "hangs" not in (status.summary or "")
     assert (status.reason, status.step) == ("DeletionBlocked", None)
@@ -62,7 +79,7 @@ def test_a_run_that_ended_shows_what_hangs_after_it() -> None:
 
 def test_a_run_that_failed_and_hangs_has_both_reasons() -> None:
     ended = a_snapshot(a_node("wf", Phase.FAILED, message="Error (exit code 1)", exit_code="1"))
-    status = a_report(ended, stall=verdict(StallReason.DELETION_BLOCKED, step=""))
+    status = a_report(ended, stall=verdict(StallReason.DELETION_BLOCKED, node_id=""))
     assert (status.reason, status.failure_class) == ("ExitCode,DeletionBlocked", "ExitCode")
 
 

@@ -104,7 +104,7 @@ def test_a_pod_that_keeps_its_step_from_ending_is_found(kind: str) -> None:
     assert finding is not None
     assert finding.suspicion.reason == reason
     assert re.search(words, finding.suspicion.message)
-    assert finding.suspicion.display_name == "train"
+    assert finding.suspicion.node_id == "wf.train"
     began = 360 if reason == StallReason.POD_TERMINATING else 18
     assert world.now - START <= timedelta(seconds=began + 300 + 60)
 
@@ -152,7 +152,7 @@ def test_a_pod_that_ended_unnoticed_is_named_while_the_controller_works_on_other
 def test_a_pod_that_is_gone_is_found() -> None:
     finding, _ = found(workflow(ROOT, STEP))
     assert finding is not None
-    assert (finding.suspicion.reason, finding.suspicion.display_name) == (StallReason.POD_GONE, "train")
+    assert (finding.suspicion.reason, finding.suspicion.node_id) == (StallReason.POD_GONE, "wf.train")
     assert finding.since_at == START + timedelta(seconds=180)
 
 
@@ -327,7 +327,7 @@ def waits_for(*holders: str, kind: str = "mutex") -> dict[str, Any]:
 def test_a_lock_of_a_holder_that_does_not_exist_is_leaked() -> None:
     finding, world = found(waits_for("team/gone/gone-1"))
     assert finding is not None
-    assert (finding.suspicion.reason, finding.suspicion.display_name) == (StallReason.LOCK_LEAKED, "train")
+    assert (finding.suspicion.reason, finding.suspicion.node_id) == (StallReason.LOCK_LEAKED, "wf.train")
     assert "team/gone/gone-1 (gone)" in finding.suspicion.message
     assert world.now - START <= timedelta(seconds=60 + 300 + 60)
 

@@ -85,8 +85,9 @@ def logs(
     The sources, in this order, are the pod if it still exists, the last lines that the report stores for a failed step,
     and Argo's archive. The source is printed to stderr. If several pods are printed, each line starts with its step.
 
-    NAME is the name of a Workflow or of a report. STEP is the name of a step as `show` and the UI display it; a group
-    selects all steps in it. If several steps share a name, give the full name or the pod.
+    NAME is the name of a Workflow or of a report. STEP is the name of a step as `show`, the UI and the column STEP
+    display it; a group selects all steps in it. If several steps share a name, give it after the name of its task, as
+    in train.executor; or the full name, or the pod.
     """
     selection = LogSelection(step=step, failed=failed, follow=follow, container=container, tail=tail)
 

@@ -13,6 +13,7 @@ from wfreport.cli.render.page import TextPage, joined, span
 from wfreport.cli.render.quantities import human_memory
 from wfreport.cli.render.style import one_line, terminal_safe
 from wfreport.core.plurals import plural
+from wfreport.core.render.columns import step_name
 from wfreport.core.render.equal_failures import equal_groups
 from wfreport.core.render.sentences import retry_prospect
 from wfreport.core.timing.durations import short_duration
@@ -41,14 +42,19 @@ _NAMED: Final = 10
 """Equal failures that a terminal names."""
 
 
-def add_failures(page: TextPage, failures: list[Failure], *, can_retry: bool) -> None:
-    """Add a block per root cause and failed exit handler, then a line per victim and tolerated failure."""
+def add_failures(page: TextPage, failures: list[Failure], *, can_retry: bool, leading_step: str | None) -> None:
+    """Add a block per root cause and failed exit handler, then a line per victim and tolerated failure.
+
+    ``leading_step`` names the step of the first failure, with the task around it if that is needed to find it.
+    """
     causes = equal_groups([failure for failure in failures if failure.role in _TITLES])
     in_full = causes if page.style.width is None or page.style.everything else causes[:_FULL_BLOCKS]
     for number, (first, *equal) in enumerate(in_full, 1):
         count = f" {number} of {len(causes)}" if len(causes) > 1 else ""
         more = f" and {len(equal)} more, which failed alike" if equal else ""
-        subject = f"{first.display_name or 'the Workflow itself'}{more}"
+        is_within = first is failures[0] and leading_step != step_name(first)
+        name = (leading_step if is_within else None) or first.display_name
+        subject = f"{name or 'the Workflow itself'}{more}"
         page.heading(f"{_TITLES[first.role]}{count}", subject, style="bold red")
         _add_details(page, first, can_retry=can_retry)
         _add_equal(page, equal)
@@ -58,8 +64,8 @@ def add_failures(page: TextPage, failures: list[Failure], *, can_retry: bool) ->
 
 
 def _add_details(page: TextPage, failure: Failure, *, can_retry: bool) -> None:
-    failure_class = Text(f"{failure.failure_class}", style="bold")
-    page.field("class", failure_class.append(f": {CLASS_MEANINGS[failure.failure_class]}", style="dim"))
+    meaning = _MEANINGS.get(failure.reason or "", "") if failure.reason != failure.failure_class else ""
+    _add_class(page, failure, meaning)
     retry = retry_prospect(failure, can_retry=can_retry)
     page.field("owner", joined(page.style, [failure.owner, retry, _doubt(failure)]))
     page.verbatim("template", failure.template_name)
@@ -67,7 +73,7 @@ def _add_details(page: TextPage, failure: Failure, *, can_retry: bool) -> None:
     page.field("container", failure.container)
     page.verbatim("host", failure.host_node_name)
     page.field("exit code", _exit(failure))
-    page.field("reason", _reason(failure))
+    page.field("reason", "" if meaning or failure.reason == failure.failure_class else failure.reason)
     page.field("pod status", joined(page.style, [failure.pod_reason, failure.pod_message]))
     if failure.pod_message:
         page.record_shown(failure.pod_message)
@@ -88,11 +94,14 @@ def _doubt(failure: Failure) -> str:
     return "confidence Low" + (f", from {failure.evidence} alone" if failure.evidence else "")
 
 
-def _reason(failure: Failure) -> Text:
-    """Return the reason; if it is one of the classifier's own, with its meaning."""
-    reason = failure.reason or ""
-    meaning = _MEANINGS.get(reason, "") if reason != failure.failure_class else ""
-    return Text(one_line(reason)).append(meaning and f": {meaning}", style="dim")
+def _add_class(page: TextPage, failure: Failure, meaning: str) -> None:
+    """Add the class, after a reason that has a meaning of its own and so says more."""
+    failure_class = Text(f"{failure.failure_class}", style="bold")
+    if meaning:
+        page.field("reason", Text(failure.reason or "", style="bold").append(f": {meaning}", style="dim"))
+        page.field("class", failure.failure_class)
+    else:
+        page.field("class", failure_class.append(f": {CLASS_MEANINGS[failure.failure_class]}", style="dim"))
 
 
 def _add_equal(page: TextPage, equal: list[Failure]) -> None:

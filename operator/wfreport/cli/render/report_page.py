@@ -31,6 +31,7 @@ from wfreport.core.next_steps.model import can_retry
 from wfreport.core.next_steps.prospects import leading_prospect
 from wfreport.core.next_steps.stalls import pod_of_stall
 from wfreport.core.plurals import plural
+from wfreport.core.render.columns import telling_reason
 from wfreport.core.step_outline import outline_steps
 from wfreport.core.timing.durations import instant, short_duration
 from wfreport.core.timing.hung_pods import HUNG_REASONS
@@ -85,7 +86,7 @@ def report_lines(
     page = TextPage(style)
     status = decoded.status or ReportStatus.model_validate({})
     _add_header(page, decoded, status, live)
-    add_failures(page, status.failures or [], can_retry=can_retry(status))
+    add_failures(page, status.failures or [], can_retry=can_retry(status), leading_step=status.step)
     _add_stalled(page, status, live)
     _add_waiting(page, status, live)
     add_remediation(page, status, live.actions, now=live.now)
@@ -125,11 +126,8 @@ def _add_next(page: TextPage, commands: Sequence[NextCommand]) -> None:
 def _add_header(page: TextPage, report: WorkflowReport, status: ReportStatus, live: LiveDetails) -> None:
     workflow = status.observed_workflow
     phase = workflow.phase if workflow else None
-    outcome = (
-        f"{one_line(phase or 'Pending')} ({status.failure_class})"
-        if status.failure_class
-        else one_line(phase or "Pending")
-    )
+    cause = telling_reason(status.failures[0]) if status.failures else status.failure_class
+    outcome = f"{one_line(phase or 'Pending')}{f' ({one_line(cause)})' if status.failure_class and cause else ''}"
     title = Text(f"{one_line(report.spec.workflow_ref.name)}  ", style="bold")
     title.append(outcome, style=phase_style(phase or Phase.PENDING))
     title.append(f"  namespace {one_line(report.metadata.namespace)}", style="dim")
@@ -286,7 +284,7 @@ def _add_waiting(page: TextPage, status: ReportStatus, live: LiveDetails) -> Non
 
 def _is_the_stall(wait: Waiting, status: ReportStatus) -> bool:
     """Return whether a wait is what the run hangs by, seen from its pod."""
-    return status.stalled is not None and wait.reason in HUNG_REASONS and wait.display_name == status.step
+    return status.stalled is not None and wait.reason in HUNG_REASONS and wait.node_id == status.stalled.node_id
 
 
 def _prospect(page: TextPage, status: ReportStatus) -> str:

@@ -17,7 +17,8 @@ from wfreport.core.redact.text import TextSanitizer
 from wfreport.core.render.steps import list_steps
 from wfreport.core.snapshot.model import NodesState, Snapshot
 from wfreport.core.snapshot.pod_names import agent_pod_name, pod_name, pod_name_of_id
-from wfreport.core.step_outline import OutlineEntry, outline_steps
+from wfreport.core.snapshot.step_labels import SEPARATOR
+from wfreport.core.step_outline import OutlineEntry, outline_steps, step_paths
 from wfreport.core.timing.timing import RunTimes
 from wfreport.imports import lazy_pattern
 
@@ -80,21 +81,26 @@ class RunSteps(Struct, frozen=True):
         """Return the pods of a step, or all pods in a group.
 
         Args:
-            name: display name, node id, full name or pod name of the step.
+            name: display name, node id, full name or pod name of the step; or its display name after that of the task
+                around it, such as ``train.executor``.
             run: the run, for error messages.
 
         Raises:
             NotFound: the run has no such step.
             UnusableInput: several steps have this name.
         """
-        entries = [entry for top in self.tops for entry in top.walk() if self._matches(entry, name)]
+        paths = list(step_paths(self.tops, run.name))
+        found = [(entry, path) for entry, path in paths if self._matches(entry, name)]
+        found = found or [(entry, path) for entry, path in paths if f"{SEPARATOR}{path}".endswith(f"{SEPARATOR}{name}")]
+        entries = [entry for entry, _ in found]
         if not entries:
             names = list(dict.fromkeys(entry.step.display_name for top in self.tops for entry in top.walk()))
             raise NotFound(f"{run.name} has no step {name!r}{_alternatives(name, names)}")
-        if len(entries) > 1:
+        if len({path for _, path in found}) > 1:
             candidates = ", ".join(f"{entry.full_name} ({entry.step.phase})" for entry in entries)
             raise UnusableInput(name, f"{len(entries)} steps have this name; give one of {candidates}")
-        return [pod for top in self.tops for pod in self._pods_in(top) if _is_inside(pod, entries[0])]
+        pods = (pod for top in self.tops for pod in self._pods_in(top))
+        return [pod for pod in pods if any(_is_inside(pod, entry) for entry in entries)]
 
     def _matches(self, entry: OutlineEntry, name: str) -> bool:
         step = entry.step

@@ -129,7 +129,13 @@ class ReportedRun(Struct, frozen=True, dict=True):
         )
 
     def step_argument(self, failure: Failure) -> str:
-        """Return the name of the failed step for a command: its display name, or its pod's if steps share one."""
-        name = failure.display_name or ""
+        """Return the name of the failed step for a command: its display name, or another one if steps share it.
+
+        The leading failure's is that of the column STEP, any other's is its pod.
+        """
+        name, step = failure.display_name or "", self.status.step or ""
+        is_leading = failure is next(iter(self.status.failures or ()), None)
+        if is_leading and step.endswith(f".{name}") and not step.startswith("-"):
+            return step
         is_unique = self.display_names[name] == 1 and not name.startswith("-")
         return name if is_unique else failure.pod_name or name

@@ -56,14 +56,9 @@ def _pod_name(run: ReportedRun) -> str | None:
 
 def pod_of_stall(status: ReportStatus) -> str | None:
     """Return the pod of the step that hangs; None if that is unknown."""
-    named = (
-        one.pod_name for one in (*(status.waiting or ()), *(status.steps or ())) if one.display_name == status.step
-    )
-    return next(filter(None, named), None)
-
-
-def _node_id(run: ReportedRun) -> str | None:
-    return next((one.node_id for one in run.steps if one.display_name == run.status.step), None)
+    node_id = status.stalled.node_id if status.stalled else None
+    named = (one.pod_name for one in (*(status.waiting or ()), *(status.steps or ())) if one.node_id == node_id)
+    return next(filter(None, named), None) if node_id else None
 
 
 def _pods(run: ReportedRun, text: str) -> NextStep:
@@ -128,11 +123,10 @@ def _terminating(stalled: Stalled, run: ReportedRun) -> Steps:
         yield kubectl("only if the machine is gone for good", "delete", "pod", pod, "--force", "--grace-period=0")
 
 
-def _result_missing(_: Stalled, run: ReportedRun) -> Steps:
-    node_id = _node_id(run)
-    if node_id:
+def _result_missing(stalled: Stalled, run: ReportedRun) -> Steps:
+    if stalled.node_id:
         text = "let the step end without further outputs, in the phase that it has"
-        yield kubectl(text, "label", "workflowtaskresult", node_id, _LABEL_COMPLETE, "--overwrite")
+        yield kubectl(text, "label", "workflowtaskresult", stalled.node_id, _LABEL_COMPLETE, "--overwrite")
     else:
         yield kubectl("which one lacks report-outputs-completed=true", "get", "workflowtaskresults", "-l",
                       f"{_LABEL_WORKFLOW}={run.workflow}", "--show-labels")  # fmt: skip

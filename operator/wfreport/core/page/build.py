@@ -19,6 +19,7 @@ from wfreport.core.page.steps import place_steps
 from wfreport.core.page.texts import block, duration, line
 from wfreport.core.page.timeline import draw_timeline, tone_of
 from wfreport.core.plurals import plural
+from wfreport.core.render.columns import telling_reason
 from wfreport.core.render.equal_failures import equal_groups
 from wfreport.core.render.sentences import failure_phrase, retry_prospect
 from wfreport.core.timing.durations import instant
@@ -60,7 +61,7 @@ def build_page(
         name=line(report.spec.workflow_ref.name),
         namespace=line(report.metadata.namespace),
         as_of=instant(max(_times(status), default=None)),
-        outcome=line(f"{phase} ({status.failure_class})" if status.failure_class else phase),
+        outcome=line(f"{phase} ({_cause(status)})" if status.failure_class else phase),
         tone=tone_of(phase),
         summary=line(status.summary, 1000),
         facts=_present(_facts(status)),
@@ -79,6 +80,10 @@ def build_page(
         earlier=list(_earlier(status)),
         links=_links(status),
     )
+
+
+def _cause(status: ReportStatus) -> str:
+    return telling_reason(status.failures[0]) if status.failures else f"{status.failure_class}"
 
 
 def _times(status: ReportStatus) -> Iterator[datetime]:
@@ -147,7 +152,7 @@ def _failure(
     return FailureCard(
         title=line(failure.display_name) or "The Workflow itself",
         phrase=line(failure_phrase(failure), 1000),
-        badge=line(failure.failure_class),
+        badge=line(telling_reason(failure)),
         meaning=f"{_ROLES.get(failure.role, line(failure.role))}; {_fixer(failure, can_retry=can_retry)}",
         facts=_present(_failure_facts(failure)),
         log=block(tail.text, _MAX_LOG_CHARACTERS) if tail else "",

@@ -3,6 +3,7 @@
 Their transition times are times of the Workflow, so that the same run always has the same report.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Literal
@@ -102,7 +103,7 @@ def _succeeded(
     return condition(ConditionType.SUCCEEDED, "False", reason, summary, at, generation)
 
 
-def leading_class(failures: list[Failure]) -> str | None:
+def leading_class(failures: Sequence[Failure]) -> str | None:
     """Return the class of the first failure if it caused the run to fail."""
     first = failures[0] if failures else None
     return first.failure_class.value if first and first.role in ("RootCause", "ExitHandler") else None

@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from wfreport.api.argo import Node, NodeType
+from wfreport.api.argo import Node
 from wfreport.api.classes import CAUSES
 from wfreport.api.report import Failure
 from wfreport.core.classify.roles import FailedLeaf
@@ -25,7 +25,6 @@ class LeadingGroup(Struct, frozen=True):
         items: number of items of the loop.
         step: name of the failed step within the item; empty if that is the item itself.
         others: number of causes that are other failures.
-        task: name of the task that the failed step is within, if the step's own name is not enough to find it.
     """
 
     failed: int
@@ -33,7 +32,6 @@ class LeadingGroup(Struct, frozen=True):
     loop: str = ""
     items: int = 0
     step: str = ""
-    task: str = ""
 
 
 def equal_groups(failures: Sequence[Failure], *, by_log_line: bool = False) -> list[list[Failure]]:
@@ -66,9 +64,7 @@ def leading_group(failures: Sequence[Failure], leaves: Sequence[FailedLeaf], tre
     causes = sum(1 for leaf in leaves if leaf.role in CAUSES)
     equal = [*_equal_listed(failures, leaves), *_equal_unlisted(leaves, len(failures))]
     if len(equal) < 2:  # noqa: PLR2004 - a single failure is no group
-        first_node = leaves[0].node if leaves else None
-        task = _task_around(first_node, tree) if first_node else ""
-        return LeadingGroup(min(1, causes), max(0, causes - 1), task=task)
+        return LeadingGroup(min(1, causes), max(0, causes - 1))
     around_first = (equal[0], *tree.enclosing(equal[0]))
     first = next((outer for outer in around_first if _loop(outer, tree.parent(outer))), None)
     loops = _loops(tree) if first else {}
@@ -106,22 +102,6 @@ def _equal_unlisted(leaves: Sequence[FailedLeaf], listed: int) -> list[Node]:
         and leaf.role in CAUSES
         and leaf.node.called_template_name == template
     ]
-
-
-def _task_around(node: Node, tree: Tree) -> str:
-    """Return the name of the innermost template around a step, if other steps share its name, or if it is alone there.
-
-    In Kubeflow Pipelines, for example, each task has a step ``executor`` of its own.
-    """
-    templates = (outer for outer in tree.enclosing(node) if outer.type in (NodeType.DAG, NodeType.STEPS))
-    outer = next(templates, None)
-    if outer is None or node.type == NodeType.STEP_GROUP:
-        return ""
-    task = tree.retry_of.get(outer.id, outer)
-    namesakes = sum(1 for other in tree.nodes.values() if other.display_name == node.display_name)
-    within = sum(1 for other in tree.nodes.values() if tree.parent(other) is outer)
-    is_ambiguous = namesakes > 1 or within == 1
-    return task.display_name if is_ambiguous and task.name != tree.workflow_name else ""
 
 
 def _items_around(nodes: Sequence[Node], items: Collection[str], tree: Tree) -> list[str]:

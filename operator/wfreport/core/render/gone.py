@@ -17,8 +17,7 @@ from wfreport.core.redact.bounds import cut
 from wfreport.core.redact.redactor import Redactor
 from wfreport.core.redact.text import TextSanitizer
 from wfreport.core.render.abandoned import is_abandoned
-from wfreport.core.render.columns import leading_step
-from wfreport.core.render.conditions import EPOCH, Status, condition, evidence_complete
+from wfreport.core.render.conditions import EPOCH, Status, condition, evidence_complete, leading_class
 from wfreport.core.render.evidence import LogLimits, with_late_evidence
 from wfreport.core.snapshot.model import PodEvidence, RenderOptions, Unavailable
 
@@ -91,7 +90,7 @@ def render_deleted(
         "conditions": conditions,
         "summary": summary,
         "reason": Reason.WORKFLOW_DELETED.value,
-        "step": leading_step(stored.failures or [], []),
+        "step": stored.step if leading_class(stored.failures or ()) else None,
         "waiting": None,
         "stalled": None,
     }

@@ -6,7 +6,7 @@ from wfreport.api.condition import Condition
 from wfreport.api.reason_meanings import STALL_ADVICE
 from wfreport.api.reasons import ConditionType, StallReason
 from wfreport.api.report import ReportStatus, Stalled
-from wfreport.core.redact.text import TextSanitizer
+from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.render.conditions import condition
 from wfreport.core.render.phrases import tidy
 from wfreport.core.stall.model import StallVerdict
@@ -26,15 +26,9 @@ def render_stalled(verdict: StallVerdict, stored_run: ReportStatus | None, sanit
         reason=suspicion.reason,
         since_at=verdict.finding.since_at,
         message=sanitizer.text(suspicion.message),
+        node_id=clip(suspicion.node_id) or None,
         advice=STALL_ADVICE[suspicion.reason],
     )
-
-
-def stalled_step(verdict: StallVerdict, stored_run: ReportStatus | None, sanitizer: TextSanitizer) -> str | None:
-    """Return the name of the step that hangs; None if it is the Workflow itself."""
-    if not verdict.is_known:
-        return stored_run.step if stored_run and stored_run.stalled else None
-    return (sanitizer.line(verdict.finding.suspicion.display_name) or None) if verdict.finding else None
 
 
 def stalled_condition(stalled: Stalled | None, began_at: datetime | None, generation: int | None) -> list[Condition]:

@@ -37,7 +37,7 @@ from wfreport.core.classify.roles import assign_roles
 from wfreport.core.compare.comparison import NO_RUNS, KnownRuns
 from wfreport.core.redact.redactor import Redactor
 from wfreport.core.redact.text import TextSanitizer, clip
-from wfreport.core.render.columns import leading_reason, leading_step
+from wfreport.core.render.columns import StepLabels, leading_reason, leading_step
 from wfreport.core.render.compared import with_comparison, with_lateness
 from wfreport.core.render.conditions import conditions_of_run, leading_class
 from wfreport.core.render.counts import count_nodes, count_steps
@@ -53,7 +53,7 @@ from wfreport.core.render.failures import (
 )
 from wfreport.core.render.size import fit
 from wfreport.core.render.source import find_links, find_source
-from wfreport.core.render.stall import render_stalled, stalled_condition, stalled_step
+from wfreport.core.render.stall import render_stalled, stalled_condition
 from wfreport.core.render.steps import list_outputs, list_parameters, list_steps, resources_used
 from wfreport.core.render.summary import summarize
 from wfreport.core.render.warnings import find_warnings
@@ -119,7 +119,6 @@ def render_status(
     findings = structs.replace(
         _findings(context, stored_run, stall, now=now, is_first_run=not runs),
         stalled=render_stalled(stall, stored_run, sanitizer),
-        stalled_step=stalled_step(stall, stored_run, sanitizer),
     )
     status = _status_of_run(findings, context, stored, runs, generation)
     status = with_comparison(status, workflow.metadata.name, known, stored_run)
@@ -148,7 +147,7 @@ def _status_of_run(
         summary=summary,
         failure_class=_failure_class(findings.failures),
         reason=leading_reason(findings.failures, findings.waiting, findings.stalled),
-        step=leading_step(findings.failures, findings.waiting, findings.stalled, findings.stalled_step),
+        step=leading_step(findings.failures, findings.waiting, findings.stalled, findings.labels),
         counts=findings.counts,
         step_counts=findings.step_counts,
         timing=findings.times.timing,
@@ -186,8 +185,8 @@ class _Findings(Struct, frozen=True):
     waiting: list[Waiting]
     warnings: list[StepWarning]
     steps: list[Step]
+    labels: StepLabels
     stalled: Stalled | None = None
-    stalled_step: str | None = None
 
 
 def _findings(
@@ -216,22 +215,24 @@ def _findings(
         ),
         warnings=find_warnings(snapshot, evidence, sanitizer, (stored_run.warnings if stored_run else None) or ()),
         steps=steps or (offloaded.steps if offloaded else None) or [],
+        labels=StepLabels(snapshot.tree, sanitizer, stored_run),
     )
 
 
 def _summary(findings: _Findings, workflow: Workflow) -> str:
-    hangs = findings.stalled is not None
+    stalled = findings.stalled
     return summarize(
         workflow,
         failures=findings.failures,
         roles=findings.roles,
         leading=findings.leading,
-        stalled=findings.stalled,
-        waiting=[wait for wait in findings.waiting if not hangs or wait.display_name != findings.stalled_step],
+        stalled=stalled,
+        waiting=[wait for wait in findings.waiting if stalled is None or wait.node_id != stalled.node_id],
         warnings=findings.warnings,
         counts=findings.counts,
         steps=findings.step_counts,
         timing=findings.times.timing,
+        labels=findings.labels,
     )
 
 

@@ -11,7 +11,7 @@ from wfreport.api.wire import TEXT
 from wfreport.core.plurals import plural
 from wfreport.core.redact.bounds import cut
 from wfreport.core.redact.printable import strip_invisible
-from wfreport.core.render.columns import step_name
+from wfreport.core.render.columns import StepLabels, step_name
 from wfreport.core.render.equal_failures import LeadingGroup
 from wfreport.core.render.phrases import name, tidy
 from wfreport.core.render.sentences import failure_phrase, waiting_phrase
@@ -34,6 +34,7 @@ def summarize(
     counts: Counts | None,
     steps: StepCounts | None,
     timing: Timing | None,
+    labels: StepLabels,
 ) -> str:
     """Summarize a run in one line.
 
@@ -48,6 +49,7 @@ def summarize(
         counts: number of nodes by phase; None if the nodes cannot be read.
         steps: number of steps that do work; None if the nodes cannot be read.
         timing: timing of the run; None before its end.
+        labels: the names of steps.
     """
     phase = workflow.status.phase
     is_warned = stalled is not None and any(warning.message == stalled.message for warning in warnings)
@@ -55,9 +57,9 @@ def summarize(
     if phase == Phase.SUCCEEDED:
         parts = [_succeeded(timing), *_notes_on_success(failures, len(roles), warnings, counts), *hang]
     elif workflow.status.has_failed:
-        parts = [_failed(failures[0], leading, workflow), *_consequences(roles, leading, steps), *hang]
+        parts = [_failed(failures[0], leading, workflow, labels), *_consequences(roles, leading, steps), *hang]
     else:
-        parts = _active(workflow, failures, roles, leading, hang, waiting)
+        parts = _active(workflow, failures, roles, leading, hang, waiting, labels)
     return cut(" ".join("; ".join(parts).split()), TEXT)
 
 
@@ -91,22 +93,20 @@ def _names(failures: list[Failure]) -> str:
     return ", ".join(names[:_MAX_NAMED]) + more
 
 
-def _failed(first: Failure, leading: LeadingGroup, workflow: Workflow) -> str:
+def _failed(first: Failure, leading: LeadingGroup, workflow: Workflow, labels: StepLabels) -> str:
     phrase = failure_phrase(first)
     limit = _deadline(first, workflow) if first.failure_class == FailureClass.TIMEOUT else ""
     if limit:
         phrase = f"{phrase.partition('deadline')[0]}deadline of {limit}"
     attempts = f" after {first.attempt} attempts" if first.attempt and first.attempt > 1 else ""
-    return f"{_who(first, leading)}: {phrase}{attempts}"
+    return f"{_who(first, leading, labels)}: {phrase}{attempts}"
 
 
-def _who(first: Failure, leading: LeadingGroup) -> str:
+def _who(first: Failure, leading: LeadingGroup, labels: StepLabels) -> str:
     """Return the name of the step that failed, or the number of those that failed alike."""
-    if leading.failed < _GROUP:
-        task = f"{name(leading.task)}." if leading.task and first.role == Role.ROOT_CAUSE else ""
-        return f"{task}{_step(first)}"
-    if not leading.loop:
-        return f"{_step(first)} and {plural(leading.failed - 1, 'step')} more failed alike"
+    if not leading.loop or leading.failed < _GROUP:
+        step = _label(first, labels)
+        return step if leading.failed < _GROUP else f"{step} and {plural(leading.failed - 1, 'step')} more failed alike"
     number = (
         f"all {leading.failed:,}" if leading.failed == leading.items else f"{leading.failed:,} of {leading.items:,}"
     )
@@ -140,6 +140,13 @@ def _step(failure: Failure) -> str:
     return "exit handler" if step.endswith(".onExit") else f"exit handler {step}"
 
 
+def _label(failure: Failure, labels: StepLabels) -> str:
+    """Return the name of the failed step, with the task around it if its own name says too little."""
+    is_step_group = (failure.display_name or "").startswith("[")
+    label = labels.readable(failure.node_id) if failure.role == Role.ROOT_CAUSE and not is_step_group else None
+    return name(label) if label else _step(failure)
+
+
 def _consequences(roles: Sequence[Role], leading: LeadingGroup, steps: StepCounts | None) -> list[str]:
     victims = sum(1 for role in roles if role == Role.VICTIM)
     notes = []
@@ -161,6 +168,7 @@ def _active(
     leading: LeadingGroup,
     hang: list[str],
     waiting: list[Waiting],
+    labels: StepLabels,
 ) -> list[str]:
     status = workflow.status
     # Argo counts pods, so before the first pod the progress is 0/0.
@@ -168,11 +176,14 @@ def _active(
     phase = status.phase or ("Retried by hand" if status.waits_for_retry else "Not started")
     parts = [strip_invisible(f"{phase}{progress}")]
     if any(role in CAUSES for role in roles):
-        parts.append(_failed(failures[0], leading, workflow))
+        parts.append(_failed(failures[0], leading, workflow, labels))
     if leading.others:
         parts.append(plural(leading.others, "other failure"))
     parts += hang
-    parts += [f"{_subject(entry.display_name)} {waiting_phrase(entry)}" for entry in waiting[:1]]
+    parts += [
+        f"{_subject(labels.readable(entry.node_id) or entry.display_name)} {waiting_phrase(entry)}"
+        for entry in waiting[:1]
+    ]
     if len(waiting) > 1:
         parts.append(f"{len(waiting) - 1:,} more waiting")
     return parts

@@ -81,7 +81,6 @@ def lock_suspicions(snapshot: Snapshot, facts: StallFacts, graces: StallGraces) 
             graces.seconds,
             None,
             node.id if node else "",
-            node.display_name if node else "",
             owed=Owed.PERHAPS,
         )
 

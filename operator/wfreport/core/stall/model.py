@@ -102,7 +102,6 @@ class Suspicion(Struct, frozen=True):
         grace_seconds: how long it must last.
         since_at: when it began, according to the objects; None if they have no time of it.
         node_id: id of the step; empty for the Workflow itself.
-        display_name: name of the step; empty for the Workflow itself.
         owed: whether Argo's controller should have ended this state.
     """
 
@@ -111,7 +110,6 @@ class Suspicion(Struct, frozen=True):
     grace_seconds: float
     since_at: datetime | None = None
     node_id: str = ""
-    display_name: str = ""
     owed: Owed = Owed.NO
 
     @property

@@ -193,7 +193,7 @@ def _suspicion(
     *,
     owed: Owed = Owed.NO,
 ) -> Suspicion:
-    return Suspicion(reason, message, grace_seconds, since_at, node.id, node.display_name, owed=owed)
+    return Suspicion(reason, message, grace_seconds, since_at, node.id, owed=owed)
 
 
 def _all_ended(statuses: Sequence[ContainerStatus]) -> bool:

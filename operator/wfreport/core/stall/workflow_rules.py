@@ -134,7 +134,6 @@ def _missing_result(snapshot: Snapshot, graces: StallGraces, since_at: datetime 
                 graces.task_result_seconds,
                 since_at,
                 node.id,
-                node.display_name,
             )
     return None
 

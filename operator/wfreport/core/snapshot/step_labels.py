@@ -1,0 +1,69 @@
+"""Names a step as people find it: by its display name, and by the task around it if that name says too little.
+
+In Kubeflow Pipelines, for example, each task is a group with a step ``executor`` of its own: ``train.executor``.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from wfreport.api.argo import Node, NodeType
+from wfreport.core.snapshot.tree import Tree
+
+SEPARATOR: Final = "."
+"""Stands between a task and the step in it, as in the names that Argo gives to nodes."""
+
+NAMING_TYPES: Final = frozenset({NodeType.DAG, NodeType.STEPS, NodeType.POD})
+"""Types of nodes whose name helps to find a step in them. Groups of parallel steps or of items say nothing new."""
+
+_MAX_LEVELS: Final = 3
+_MAX_CHARACTERS: Final = 60
+_UNNAMED_GROUPS: Final = frozenset({NodeType.STEP_GROUP, NodeType.TASK_GROUP})
+
+
+def step_label(node: Node, tree: Tree) -> str:
+    """Return the shortest name by which a person, and ``wfreport logs``, finds a step; without an attempt's number.
+
+    It is the display name, with the task around the step if another step has the same one, or if the step is the only
+    one in its task: then people know the task's name. It is empty if three names are not enough.
+    """
+    path = _path(node, tree)
+    namesakes = [other for other in tree.nodes.values() if other.display_name == path[0]]
+    others = [other for other in (_path(namesake, tree) for namesake in namesakes) if other != path]
+    fewest = 2 if len(path) > 1 and _is_alone(node, tree) else 1
+    for levels in range(fewest, min(len(path), _MAX_LEVELS) + 1):
+        if all(other[:levels] != path[:levels] for other in others):
+            return SEPARATOR.join(reversed(path[:levels]))
+    return ""
+
+
+def unique_name(node: Node, tree: Tree) -> str:
+    """Return the label of a step; if it has none, its full name, or its id if that is long."""
+    step = _untried(node, tree)
+    return step_label(node, tree) or (step.name if len(step.name) <= _MAX_CHARACTERS else step.id)
+
+
+def _untried(node: Node, tree: Tree) -> Node:
+    """Return the step of which a node is an attempt; else the node."""
+    return tree.retry_of.get(node.id, node)
+
+
+def _path(node: Node, tree: Tree) -> Sequence[str]:
+    """Return the names of a step and of the tasks around it, innermost first; the Workflow's own is left out."""
+    step = _untried(node, tree)
+    around = (_untried(outer, tree) for outer in tree.enclosing(step) if outer.type in NAMING_TYPES)
+    return [step.display_name, *(outer.display_name for outer in around if outer.name != tree.workflow_name)]
+
+
+def _is_alone(node: Node, tree: Tree) -> bool:
+    """Return whether a step is the only one in its task. The whole run and its exit handler are no tasks."""
+    step = _untried(node, tree)
+    task = next((outer for outer in tree.enclosing(step) if outer.type in NAMING_TYPES), None)
+    if task is None or _untried(task, tree).name in (tree.workflow_name, tree.exit_handler_name):
+        return False
+    return all(other is step or not _is_step_of(task, other, tree) for other in tree.nodes.values())
+
+
+def _is_step_of(task: Node, node: Node, tree: Tree) -> bool:
+    if node.type in _UNNAMED_GROUPS or node.id in tree.retry_of:
+        return False
+    return next((outer for outer in tree.enclosing(node) if outer.type in NAMING_TYPES), None) is task
