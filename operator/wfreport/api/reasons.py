@@ -255,5 +255,7 @@ class HoldReason(StrEnum):
     APPROVAL_DENIED = "ApprovalDenied"
 
 
-ORDINARY_WAITS: Final = frozenset({"Suspended", "WorkflowSuspended", "Backoff", "LockWait", "ParallelismLimit"})
+ORDINARY_WAITS: Final = frozenset(
+    {"Suspended", "WorkflowSuspended", "Backoff", "LockWait", "ParallelismLimit", "Stopping"}
+)
 """Reasons of waits that a person or the Workflow intends, or that end by themselves."""

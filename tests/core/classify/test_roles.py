@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from tests.builders import a_node, a_snapshot, at
+from tests.builders import a_node, a_report, a_snapshot, at
 
 from wfreport.api.argo import (
     ContinueOn,
@@ -410,3 +410,14 @@ def test_a_tolerated_failure_does_not_make_a_stopped_node_a_victim() -> None:
     killed = a_node("wf.b", FAILED, message="main: Error (exit code 143)")
     snapshot = a_snapshot(root(), a_node("wf.a"), hook, killed, spec=WorkflowSpec(shutdown="Stop"))
     assert roles(snapshot) == {"wf.b": Role.ROOT_CAUSE, "wf.a.hooks.x": Role.TOLERATED}
+
+
+def test_nothing_caused_a_run_to_fail_that_succeeded() -> None:
+    """Argo does not wait for an exit handler that is terminated, and a failed one would have made the run fail."""
+    handler = a_node("wf.onExit", Phase.RUNNING, NodeType.STEPS, hooked=True, end=None, children=["wf.onExit[0].mail"])
+    cut = a_node("wf.onExit[0].mail", FAILED, message="workflow shutdown with strategy:  Terminate")
+    stopped = WorkflowSpec(shutdown="Terminate")
+    snapshot = a_snapshot(a_node("wf"), handler, cut, phase=Phase.SUCCEEDED, spec=stopped)
+    assert roles(snapshot) == {"wf.onExit[0].mail": Role.TOLERATED}
+    assert roles(a_snapshot(a_node("wf"), handler, cut, spec=stopped)) == {"wf.onExit[0].mail": Role.EXIT_HANDLER}
+    assert a_report(snapshot).failure_class is None

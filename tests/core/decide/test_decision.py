@@ -189,6 +189,7 @@ def waiting(reason: str, since: float | None) -> list[dict[str, Any]]:
         ({"waiting": waiting("Unschedulable", None)}, 3600),
         ({"waiting": waiting("Suspended", 100)}, 3600),
         ({"waiting": waiting("WorkflowSuspended", 100)}, 3600),
+        ({"waiting": waiting("Stopping", 100)}, 3600),
         ({"waiting": waiting("Backoff", 100)}, 3600),
     ],
     ids=str,

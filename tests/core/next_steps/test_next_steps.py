@@ -622,6 +622,22 @@ def test_the_command_fits_the_wait(run: ReportedRun, expected: str) -> None:
     assert expected in [*lines(steps), *elsewhere]
 
 
+@pytest.mark.parametrize(
+    ("shutdown", "pod", "verbs"),
+    [
+        ("Stop", "p", ["describe", "show", "terminate", "delete"]),
+        ("Terminate", "p", ["describe", "show", "delete"]),
+        ("Stop", None, ["show", "terminate"]),
+    ],
+)
+def test_what_goes_on_after_a_stop_is_looked_at_before_it_is_ended(
+    shutdown: str, pod: str | None, verbs: list[str]
+) -> None:
+    observed = ObservedWorkflow(phase="Running", shutdown=shutdown)
+    status = ReportStatus(observed_workflow=observed, waiting=[Waiting(reason="Stopping", pod_name=pod)])
+    assert [line.split()[1] for line in lines(next_steps(ReportedRun("wf", "data", status)))] == verbs
+
+
 def test_the_start_of_the_run_bounds_the_log_of_the_controller() -> None:
     report = WorkflowReport.model_validate(
         {

@@ -57,6 +57,29 @@ def test_a_waiting_node_has_its_reason(node: argo.Node, reason: str | None) -> N
 
 
 @pytest.mark.parametrize(
+    ("fields", "shutdown", "is_told"),
+    [
+        ({}, "Stop", True),
+        ({"node_type": NodeType.HTTP}, "Terminate", True),
+        ({}, "", False),
+        ({"name": "wf.onExit"}, "Stop", False),
+        ({"name": "wf.onExit"}, "Terminate", True),
+        ({"daemoned": True}, "Stop", False),
+        ({"node_type": NodeType.DAG}, "Stop", False),
+        ({"phase": OK}, "Stop", False),
+    ],
+)
+def test_a_step_that_goes_on_after_a_stop_is_what_the_run_waits_for(
+    fields: dict[str, Any], shutdown: str, *, is_told: bool
+) -> None:
+    node = a_node(**{"name": "wf.a", "phase": RUNNING, "end": None, **fields})
+    report = a_report(a_snapshot(node, phase=RUNNING, spec=argo.WorkflowSpec(shutdown=shutdown)))
+    assert [(entry.reason, entry.since_at) for entry in report.waiting or ()] == [("Stopping", None)] * is_told
+    told = f"; {node.display_name} has not ended yet: the Workflow is being stopped (shutdown {shutdown})"
+    assert (report.summary or "").endswith(told) is is_told
+
+
+@pytest.mark.parametrize(
     ("message", "grace_seconds"),
     [
         ("Unschedulable: 0/1 nodes are available", 60),

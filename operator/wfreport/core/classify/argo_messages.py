@@ -179,6 +179,17 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "Restricted",
     ),
     RefusalMessage(message_pattern(r"\(AlreadyExists\)|\" already exists$"), Class.CONFIG_ERROR, "AlreadyExists"),
+    # A webhook injected a part twice or removed a container of Argo's, or something changed a pod that exists.
+    RefusalMessage(
+        message_pattern(
+            r"is invalid: .{0,600}(?:(?:apparmor|seccomp)\.security\.[\w.]{1,60}/(?:init|wait|supervisor)\]|"
+            r"Duplicate value: \"(?:istio|linkerd|vault-agent|dapr|datadog)-|pod updates may not change fields)",
+            re.DOTALL,
+        ),
+        Class.CONFIG_ERROR,
+        "PodRejected",
+        Owner.PLATFORM,
+    ),
     RefusalMessage(
         message_pattern(
             r"is invalid: |\(BadRequest\)|\(Invalid\)|\(UnprocessableEntity\)|error validating|strict decoding error|"
@@ -206,6 +217,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
             r"[Ff]ailed to (?:evaluate|expand|compile|parse)|"
             r"invalid syntax|[Ii]nvalid (?:'when' )?expression|Expected boolean evaluation|[Ee]xpression required|"
             r"template name '[^']*' undefined|missing specification|was not supplied|unmarshal|invalid character|"
+            r"unexpected end of JSON input|json: (?:unsupported|invalid|unknown) |"
             r"depends.{0,300} invalid|retryStrategy|RetryPolicy|must not be more than|invalid duration|"
             r"invalid timeout format|withSequence|withItems\[|withParam|displayName must match|"
             r"output parameters? |outputs from scope|is not an artifact|invalid label value|"

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import msgspec
 
-from wfreport.api.argo import Node, NodeType, Workflow
+from wfreport.api.argo import Node, NodeType, Phase, Workflow
 from wfreport.api.calendar import LATEST
 from wfreport.api.classes import CAUSES, Role
 from wfreport.core.classify.kubelet_messages import STOPPED_MESSAGE
@@ -45,6 +45,10 @@ def assign_roles(snapshot: Snapshot) -> list[FailedLeaf]:
     if not leaves and not snapshot.workflow.status.has_failed:
         return []
     lineages = Lineages(snapshot)
+    if snapshot.workflow.status.phase == Phase.SUCCEEDED:
+        return sorted(
+            (FailedLeaf(leaf, _role_in_success(leaf, snapshot.tree, lineages)) for leaf in leaves), key=_order
+        )
     failed = [FailedLeaf(leaf, _role(leaf, snapshot.tree, lineages)) for leaf in leaves]
     failed = _with_stopped_as_victims(failed, snapshot.workflow)
     if snapshot.workflow.status.has_failed and not any(leaf.role in CAUSES for leaf in failed):
@@ -82,6 +86,16 @@ def _role(node: Node, tree: Tree, lineages: Lineages) -> Role:
     ):
         return Role.VICTIM
     return Role.ROOT_CAUSE
+
+
+def _role_in_success(node: Node, tree: Tree, lineages: Lineages) -> Role:
+    """Return the role of a leaf in a run that succeeded.
+
+    Nothing caused it to fail. An exit handler that fails makes the run fail (operator.go:512), so one that was ended
+    with the run did not.
+    """
+    role = _role(node, tree, lineages)
+    return Role.TOLERATED if role in CAUSES else role
 
 
 def _ended_by_another_container(node: Node, tree: Tree) -> bool:

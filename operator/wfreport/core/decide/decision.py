@@ -33,7 +33,7 @@ from wfreport.core.timing.hung_pods import HUNG_REASONS
 EVIDENCE_WAIT: Final = timedelta(seconds=30)
 """How long after a run's end to wait for evidence: late evidence may turn the class Killed into OOMKilled."""
 
-INTENDED_WAITS: Final = frozenset({"Suspended", "WorkflowSuspended", "Backoff"})
+INTENDED_WAITS: Final = frozenset({"Suspended", "WorkflowSuspended", "Backoff", "Stopping"})
 """Reasons of waits that are intended, so that they never make a run stuck."""
 
 _NOT_PENDING: Final = INTENDED_WAITS | HUNG_REASONS

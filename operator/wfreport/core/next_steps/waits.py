@@ -11,6 +11,9 @@ from wfreport.core.next_steps.model import CONTROLLER, CONTROLLER_NAMESPACE, Nex
 from wfreport.imports import lazy_pattern
 
 Steps = Iterator[NextStep]
+_STOP: Final = "Stop"
+"""The strategy of a shutdown after which exit handlers still run."""
+
 _HOLDER: Final = lazy_pattern(r"held by (?:([a-z0-9][a-z0-9-]{0,62})/)?([a-z0-9][a-z0-9.-]{0,252})(?=,| since |$)")
 
 
@@ -55,6 +58,17 @@ def _lock(wait: Waiting, run: ReportedRun) -> Steps:
     yield follow(run)
 
 
+def _stopping(wait: Waiting, run: ReportedRun) -> Steps:
+    if wait.pod_name:
+        yield describe_pod(wait.pod_name, "does it still run, and does its program end on SIGTERM?")
+    yield follow(run)
+    observed = run.status.observed_workflow
+    if observed and observed.shutdown == _STOP:
+        yield argo("if it goes on: end it without its exit handler", "terminate", run.workflow)
+    if wait.pod_name:
+        yield kubectl("if that does not help: delete the pod of the step", "delete", "pod", wait.pod_name)
+
+
 def _by_itself(wait: Waiting, run: ReportedRun) -> Steps:  # noqa: ARG001
     yield follow(run)
 
@@ -93,6 +107,7 @@ _BY_REASON: Final[dict[str, Callable[[Waiting, ReportedRun], Steps]]] = {
     "LockWait": _lock,
     "Backoff": _by_itself,
     "ParallelismLimit": _parallelism,
+    "Stopping": _stopping,
     "NotStarted": _not_taken_up,
     "RetryNotStarted": _not_taken_up,
     "HTTPPending": _agent,

@@ -328,6 +328,7 @@ _WAITS: Final = {
     "FailedMount": "cannot mount a volume",
     "FailedAttachVolume": "cannot attach a volume",
     "FailedCreatePodSandBox": "cannot start",
+    "Stopping": "has not ended yet",
     "PodFailed": "does not end",
     "PodSucceeded": "does not end",
     "PodTerminating": "does not end",

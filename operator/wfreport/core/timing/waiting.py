@@ -196,7 +196,7 @@ def _node_waits(snapshot: Snapshot, evidence: Mapping[str, PodEvidence]) -> Iter
     for node in snapshot.nodes.values():
         reason = _waiting_reason(node)
         wait = _hung(snapshot, node, evidence) if evidence else None
-        wait = wait or (_node_wait(snapshot, node, reason, evidence) if reason else None)
+        wait = wait or (_node_wait(snapshot, node, reason, evidence) if reason else _stopping(snapshot, node))
         if wait is not None and node.id not in snapshot.tree.superseded_nodes:
             yield wait
 
@@ -208,6 +208,26 @@ def _hung(snapshot: Snapshot, node: Node, evidence: Mapping[str, PodEvidence]) -
     name = pod_name(snapshot.workflow, node)
     found = hung_pod(node, evidence.get(name or ""), snapshot.tree.containers_of_sets.get(node.id, ()))
     return _Wait(found.reason, found.message, found.since_at or node.started_at, node, name) if found else None
+
+
+def _stopping(snapshot: Snapshot, node: Node) -> _Wait | None:
+    """Return the wait for a step that goes on although the Workflow is being stopped: nothing tells since when."""
+    workflow = snapshot.workflow
+    shutdown = workflow.spec.shutdown
+    if not shutdown or node.phase != Phase.RUNNING or node.type not in _ENDED_BY_A_STOP or node.daemoned:
+        return None
+    if shutdown == "Stop" and node.name.startswith(f"{workflow.metadata.name}.onExit"):
+        return None
+    return _Wait(
+        "Stopping", f"the Workflow is being stopped (shutdown {shutdown})", None, node, _own_pod(snapshot, node)
+    )
+
+
+_ENDED_BY_A_STOP = frozenset({NodeType.POD, NodeType.HTTP, NodeType.PLUGIN})
+
+
+def _own_pod(snapshot: Snapshot, node: Node) -> str | None:
+    return pod_name(snapshot.workflow, node) if node.type == NodeType.POD else None
 
 
 def _node_wait(snapshot: Snapshot, node: Node, reason: str, evidence: Mapping[str, PodEvidence]) -> _Wait:
