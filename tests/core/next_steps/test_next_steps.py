@@ -318,7 +318,8 @@ def test_the_command_names_what_the_message_names(steps: list[NextStep], expecte
         (of_failure(C.CONTROLLER_ERROR, reason="TaskResultLost", retryable=True), "workflowtaskresults"),
         (of_failure(C.ARTIFACT_IO, "Error: No such container: ab", owner=Owner.PLATFORM), "argoexec lost the step's"),
         (of_failure(C.ARTIFACT_IO, "mkdir /argo/outputs: permission denied", owner=Owner.PLATFORM), "emissary"),
-        (of_failure(C.ARTIFACT_IO, "Access Denied", owner=Owner.PLATFORM), "endpoint, bucket and credentials"),
+        (of_failure(C.ARTIFACT_IO, "NoSuchBucket", owner=Owner.PLATFORM), "endpoint, bucket and credentials"),
+        (of_failure(C.ARTIFACT_IO, "Access Denied", owner=Owner.PLATFORM), "the right to read and write in its bucket"),
     ],
 )  # fmt: skip
 def test_the_advice_names_what_the_message_names(steps: list[NextStep], expected: str) -> None:
@@ -398,12 +399,13 @@ def test_a_run_that_failed_and_hangs_is_ended_first_and_run_again_last(reason: S
     status = run.status.model_copy(update={"observed_workflow": ObservedWorkflow(phase="Running")})
     steps = next_steps(replace(run, status=status))
     topics = [step.topic for step in steps]
-    assert topics == sorted(topics, key=[f"For {reason}", "For ExitCode"].index)
-    assert set(topics) == {f"For {reason}", "For ExitCode"}
+    of_stall, of_failure = f"First, about what hangs ({reason})", "Then, about the failure (ExitCode)"
+    assert topics == sorted(topics, key=[of_stall, of_failure].index)
+    assert set(topics) == {of_stall, of_failure}
     again = [
         number for number, step in enumerate(steps) if step.command[:2] in {("argo", "retry"), ("argo", "resubmit")}
     ]
-    assert all(topics[number] == "For ExitCode" for number in again)
+    assert all(topics[number] == of_failure for number in again)
     assert len(again) <= 1
 
 
@@ -606,6 +608,10 @@ def a_wait(reason: str, message: str = "", name: str = "e2e", pod_name: str | No
         (a_waiting(a_wait("LockWait", "lock m; held by ops/run-7, team/run-8")), "argo get run-7 (ops)"),
         (a_waiting(a_wait("LockWait", "lock m; held by each(0:1)")), "argo list --running"),
         (a_waiting(a_wait("LockWait", "lock m")), "argo list --running"),
+        (
+            a_waiting(a_wait("LockWait", "Waiting for ops/ConfigMap/limits/gpu lock. Lock status: 0/2")),
+            "kubectl edit configmap limits (ops)",
+        ),
         (a_waiting(a_wait("FailedMount", 'secrets "s1" not found', pod_name="p")), "kubectl get secret s1"),
         (a_waiting(a_wait("FailedMount", 'secrets "s1" not found', pod_name="p")), "kubectl describe pod p"),
         (a_waiting(a_wait("QuotaExceeded", "exceeded quota: q, requested")), "kubectl describe quota q"),
@@ -734,9 +740,35 @@ def test_an_evicted_agent_has_no_template_that_sets_requests() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("message", "sentence"),
+    [
+        ("invalid spec: templates.a.tasks.b template reference shared.main.load not found",
+         "WorkflowTemplate shared.main with a template load to namespace data"),
+        ("template load not found in workflow template shared", "WorkflowTemplate shared with a template load to"),
+        ("workflow template shared not found", "WorkflowTemplate shared to namespace data"),
+    ],
+)  # fmt: skip
+def test_a_template_that_is_missing_is_named_and_looked_for(message: str, sentence: str) -> None:
+    failure = a_failure(C.TEMPLATE_ERROR, message, node_id=None, display_name=None)
+    steps = next_steps(a_failed(failure))
+    assert sentence in sentences(steps)
+    assert lines(steps)[0].startswith("kubectl get workflowtemplate shared")
+    assert lines(steps)[-1] == "argo resubmit wf", "the spec itself may be right"
+
+
+@pytest.mark.parametrize(
+    ("step", "task"),
+    [("train.executor", "of task train"), ("fit(0:a).train.executor", "of task train"), (None, "of the task")],
+)
+def test_the_memory_of_a_kubeflow_task_is_that_of_the_task_around_its_step(step: str | None, task: str) -> None:
+    failure = a_failure(C.OOM_KILLED, template_name="system-container-impl", display_name="executor", pod_name="p")
+    assert f"(set_memory_limit {task})" in sentences(next_steps(a_failed(failure, status={"step": step})))
+
+
 def test_the_pods_are_listed_before_one_is_deleted() -> None:
     commands = lines(next_steps(a_stalled(StallReason.POD_TERMINATING, "hangs in Terminating on machine gpu-12")))
-    assert [line.split()[1] for line in commands] == ["get", "get", "delete"]
+    assert [line.split()[1] for line in commands] == ["get", "get", "delete", "resubmit"]
 
 
 def test_a_run_that_hangs_has_to_end_before_it_is_run_anew() -> None:

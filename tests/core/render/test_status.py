@@ -201,6 +201,8 @@ def test_undecodable_fields_are_in_the_condition() -> None:
 def test_pods_that_were_not_captured_are_named() -> None:
     report = a_report(a_failed_run())
     assert conditions(report)["EvidenceComplete"] == ("False", Reason.POD_NOT_CAPTURED)
+    message = next(c.message for c in report.conditions or () if c.type == ConditionType.EVIDENCE_COMPLETE)
+    assert message == "the failed pod was deleted before evidence was collected: wf"
     pod = Pod(metadata=Metadata(name="wf", uid="p-1"), spec=PodSpec(node_name="n-1"), status=PodStatus())
     seen = a_report(a_failed_run(), evidence={"wf": PodEvidence(pod)})
     assert conditions(seen)["EvidenceComplete"] == ("True", Reason.EVIDENCE_CAPTURED)

@@ -81,6 +81,10 @@ def show(
     several runs share the name, the newest is shown. A run without a report is explained from its Workflow if that
     still exists.
 
+    Marks: ✔ succeeded, ✖ failed, ⚠ error (Argo could not run it, or lost it), ● running, ◷ waits to start, ○ skipped
+    or omitted; → what to do next, a command or a sentence. Without Unicode: + x ! * . o ->. Bars: █ ran, ░ queued.
+    Owner is who can mend it: User, who wrote the Workflow; Platform, who runs Argo; Infrastructure, who runs machines.
+
     Data no longer in the cluster is read from Argo's archive if the WFREPORT_ARGO_SERVER_... variables configure an
     Argo Server; stderr reports it.
     """

@@ -44,6 +44,13 @@ _MISSING: Final = (
     lazy_pattern(rf"(?i){_KIND} '(?P<name>{_NAME})' does not have (?:the )?key '(?P<key>{_KEY})'"),
     lazy_pattern(rf"(?i)no (?P<kind>priorityclass) with name (?P<name>{_NAME}) was found"),
 )
+_TEMPLATE: Final = r"[\w-]{1,128}"
+_MISSING_TEMPLATE: Final = (
+    # Argo: validate.go and its resolution of templates
+    lazy_pattern(rf"template reference (?P<holder>{_OBJECT})\.(?P<template>{_TEMPLATE}) not found"),
+    lazy_pattern(rf"template (?P<template>{_TEMPLATE}) not found in workflow template (?P<holder>{_OBJECT})"),
+    lazy_pattern(rf"workflow template (?P<holder>{_OBJECT}) not found"),
+)
 _MISSING_KEY: Final = lazy_pattern(rf"references non-existent (?P<kind>secret|config) key: (?P<key>{_KEY})")
 _KEY_HOLDER: Final = lazy_pattern(rf" of (?P<kind>Secret|ConfigMap) (?P<name>{_OBJECT})(?=\s|$)")
 CLAIM: Final = "PersistentVolumeClaim"
@@ -141,6 +148,16 @@ def find_missing(text: str) -> NamedObject | None:
     lacking = _MISSING_KEY.search(shown)
     holder = _KEY_HOLDER.search(shown, lacking.end()) if lacking else None
     return NamedObject(holder["kind"], holder["name"], lacking["key"]) if lacking and holder else None
+
+
+def find_missing_template(text: str) -> tuple[str, str] | None:
+    """Return the WorkflowTemplate and its template that a message says are missing; None if it names none.
+
+    The template is empty if the message does not name it. One of both is missing; Argo does not always tell which.
+    """
+    matches = (pattern.search(text[:_READ_CHARACTERS]) for pattern in _MISSING_TEMPLATE)
+    match = next(filter(None, matches), None)
+    return (match["holder"], match.groupdict().get("template") or "") if match else None
 
 
 def find_missing_key(text: str) -> tuple[str, str] | None:

@@ -24,6 +24,11 @@ from wfreport.imports import lazy_pattern
 
 Steps = Iterator[NextStep]
 _OLD_EXECUTOR: Final = lazy_pattern(r"Docker daemon|docker\.sock|process namespace sharing|mkdir /argo/outputs")
+_DENIED: Final = lazy_pattern(
+    r"(?i)access ?denied|status code: 403|403 Forbidden|Authorization(?:Failure|PermissionMismatch)|"
+    r"does not have \S{1,100} access|necessary (?:RBAC )?privileges"
+)
+"""The store knows the credentials, and they lack a right."""
 _STORE_FULL: Final = lazy_pattern(r"StorageFull|InsufficientStorage")
 """The answer of an artifact store: MinIO's has the words of a full disk as well, but it is the store's."""
 
@@ -76,7 +81,10 @@ def _corrections(failure: Failure) -> Steps:
         )
     else:
         yield NextStep(
-            "Check the artifact store: its endpoint, bucket and credentials, as the artifact repository has them."
+            "Give the credentials of the artifact repository the right to read and write in its bucket: the store "
+            "denied access."
+            if _DENIED.search(failure.message or "")
+            else "Check the artifact store: its endpoint, bucket and credentials, as the artifact repository has them."
         )
         yield kubectl(
             "the repository, if the namespace has its own", "get", "configmap", "artifact-repositories", "-o", "yaml"

@@ -62,7 +62,7 @@ _PULL_MISSING: Final = lazy_pattern(
 _UNBOUND: Final = lazy_pattern(r"(?i)unbound (?:immediate )?persistentvolumeclaim|persistentvolumeclaim \"")
 _IN_ANOTHER_ZONE: Final = lazy_pattern(r"(?i)volume node affinity conflict")
 _TASK_RESULTS: Final = "workflowtaskresults.argoproj.io"
-_CHECKS_RIGHT: Final = "no: the right is missing. You need the right to impersonate"
+_CHECKS_RIGHT: Final = "no means that the right is missing; to ask, you yourself need the right to impersonate"
 _SHORT_OF: Final = lazy_pattern(r"Insufficient ([\w./-]{1,100})")
 _PLACEMENT: Final = lazy_pattern(r"(?i)taint|node selector|node affinity|affinity/selector|topology")
 

@@ -9,7 +9,7 @@ from wfreport.api.failure_reasons import FailureReason
 from wfreport.api.report import Failure
 from wfreport.core.classify.artifact_messages import OTHER_VERSION, UNKNOWN_FLAG
 from wfreport.core.classify.kubeflow_programs import TASK_TEMPLATE
-from wfreport.core.classify.named_objects import find_denied, find_missing
+from wfreport.core.classify.named_objects import find_denied, find_missing, find_missing_template
 from wfreport.core.classify.stops import REPLACED_BY_CRON
 from wfreport.core.next_steps.artifacts import artifact_steps
 from wfreport.core.next_steps.commands import (
@@ -45,7 +45,6 @@ _MEBIBYTE: Final = 2**20
 _SUGGESTED_FACTOR: Final = 1.5
 """The factor that RaiseMemory has by default."""
 _MEMORY_LIMIT: Final = "limits.memory"
-_KUBEFLOW_TASK: Final = "the pipeline's code (set_memory_limit of the task)"
 _LOW_ON: Final = lazy_pattern(r"low on resource: ([\w-]+)")
 _STATUS: Final = lazy_pattern(r"response code: (\d{3})")
 
@@ -82,10 +81,17 @@ def _out_of_memory(failure: Failure, run: ReportedRun) -> Steps:
         return
     limit = (failure.resources.limits or {}).get("memory") if failure.resources else None
     suggested = _suggested(limit, failure, run) if limit and parse_bytes(limit) else ""
-    where = _KUBEFLOW_TASK if failure.template_name == TASK_TEMPLATE else template_of(failure)
+    where = _kubeflow_task(failure, run) if failure.template_name == TASK_TEMPLATE else template_of(failure)
     yield NextStep(f"Raise the memory limit of container {container_of(failure)} in {where}{suggested}.")
     yield after_the_spec_is_corrected(run)
     yield from log_of(failure, run)
+
+
+def _kubeflow_task(failure: Failure, run: ReportedRun) -> str:
+    """Return where the memory of a task of Kubeflow Pipelines is set: each task has a step of the same name."""
+    around, _, name = run.step_argument(failure).rpartition(".")
+    task = around.rpartition(".")[2] if name == failure.display_name else ""
+    return f"the pipeline's code (set_memory_limit of {f'task {task}' if task else 'the task'})"
 
 
 def _suggested(limit: str, failure: Failure, run: ReportedRun) -> str:
@@ -264,6 +270,10 @@ def _lock(failure: Failure, run: ReportedRun) -> Steps:  # noqa: ARG001
 
 
 def _invalid(failure: Failure, run: ReportedRun) -> Steps:
+    reference = find_missing_template(failure.message or "")
+    if reference:
+        yield from _missing_template(*reference, run)
+        return
     missing = find_missing(failure.message or "")
     if missing:
         yield from object_steps(failure.message or "", run)
@@ -276,6 +286,19 @@ def _invalid(failure: Failure, run: ReportedRun) -> Steps:
     elif run.has_workflow and not missing:
         yield kubectl("the spec that was run", "get", "workflow", run.workflow, "-o", "yaml")
     yield after_the_spec_is_corrected(run)
+
+
+def _missing_template(holder: str, template: str, run: ReportedRun) -> Steps:
+    """Yield what to do about a WorkflowTemplate that does not exist, or that lacks a template."""
+    text = f"is it there, with a template {template}?" if template else "is it there?"
+    names = "custom-columns=NAME:.metadata.name,TEMPLATES:.spec.templates[*].name"
+    yield kubectl(text, "get", "workflowtemplate", holder, "-o", names)
+    lacking = f" with a template {template}" if template else ""
+    yield NextStep(
+        f"If not, apply the WorkflowTemplate {holder}{lacking} to namespace {run.namespace}; or correct the Workflow's "
+        "reference to it, which needs clusterScope: true for a ClusterWorkflowTemplate."
+    )
+    yield run_again(run, "when it is there; a corrected Workflow must be submitted anew")
 
 
 def _quota(failure: Failure, run: ReportedRun) -> Steps:

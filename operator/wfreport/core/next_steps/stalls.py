@@ -115,12 +115,14 @@ def _main_not_started(stalled: Stalled, run: ReportedRun) -> Steps:
 def _terminating(stalled: Stalled, run: ReportedRun) -> Steps:
     machine, pod = _MACHINE.search(stalled.message or ""), _pod_name(run)
     if machine:
-        yield kubectl("is the machine alive? Bring it back, or delete it", "get", "node", machine[1], namespace="")
+        text = f"is it Ready? If not, bring it back; if it is gone for good: kubectl delete node {machine[1]}"
+        yield kubectl(text, "get", "node", machine[1], namespace="")
     yield _pods(run, "the state of its pods")
     if pod and "finalizer" in (stalled.message or ""):
         yield kubectl("its finalizers: end what holds it", "get", "pod", pod, "-o", "jsonpath={.metadata.finalizers}")
     elif pod:
         yield kubectl("only if the machine is gone for good", "delete", "pod", pod, "--force", "--grace-period=0")
+        yield argo("when this run has ended, run it anew", "resubmit", run.workflow)
 
 
 def _result_missing(stalled: Stalled, run: ReportedRun) -> Steps:

@@ -17,6 +17,7 @@ from wfreport.core.next_steps.failures import failure_steps
 from wfreport.core.next_steps.model import NextStep, ReportedRun
 from wfreport.core.next_steps.stalls import stall_steps
 from wfreport.core.next_steps.waits import follow, wait_steps
+from wfreport.core.render.columns import telling_reason
 
 _MAX_OF_FAILURE, _MAX_OF_STALL, _MAX_OF_WAITS = 6, 4, 5
 _MAX_STEPS: Final = 8
@@ -39,9 +40,9 @@ def _of_incidents(run: ReportedRun) -> Iterator[NextStep]:
         return
     # How it is run again depends on the failure.
     of_stall = [step for step in _of_stall(run) if step.command[:2] not in _RUNNING_AGAIN][: _MAX_OF_STALL - 1]
-    yield from (replace(step, topic=f"For {stalled.reason}") for step in of_stall)
+    yield from (replace(step, topic=f"First, about what hangs ({stalled.reason})") for step in of_stall)
     of_failures = islice(_of_failures(run, at_most=_MAX_STEPS - len(of_stall) - 1), _MAX_STEPS - len(of_stall))
-    yield from (replace(step, topic=f"For {causes[0].failure_class}") for step in of_failures)
+    yield from (replace(step, topic=f"Then, about the failure ({telling_reason(causes[0])})") for step in of_failures)
 
 
 def _without_repetitions(steps: Iterable[NextStep]) -> list[NextStep]:

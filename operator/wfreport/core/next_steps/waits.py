@@ -16,6 +16,10 @@ _STOP: Final = "Stop"
 
 _HOLDER: Final = lazy_pattern(r"held by (?:([a-z0-9][a-z0-9-]{0,62})/)?([a-z0-9][a-z0-9.-]{0,252})(?=,| since |$)")
 
+_SEMAPHORE: Final = lazy_pattern(
+    r"(?i)^Waiting for ([a-z0-9][a-z0-9-]{0,62})/configmap/([a-z0-9][a-z0-9.-]{0,252})/([\w.-]{1,253}) lock"
+)
+
 
 def wait_steps(wait: Waiting, run: ReportedRun) -> Steps:
     """Yield what to do about a wait, the most useful first."""
@@ -50,11 +54,17 @@ def _workflow_suspended(wait: Waiting, run: ReportedRun) -> Steps:  # noqa: ARG0
 
 
 def _lock(wait: Waiting, run: ReportedRun) -> Steps:
-    holder = _HOLDER.search(wait.message or "")
+    holder, semaphore = _HOLDER.search(wait.message or ""), _SEMAPHORE.search(wait.message or "")
     if holder:
         yield argo("what its holder does", "get", holder[2], namespace=holder[1])
     else:
-        yield argo("which Workflow holds it", "list", "--running")
+        text = "which Workflow holds it: one or several of these"
+        yield argo(text, "list", "--running", namespace=semaphore[1] if semaphore else None)
+    if semaphore:
+        yield NextStep(
+            f"Wait until a holder ends, end one, or raise the limit: key {semaphore[3]} of ConfigMap {semaphore[2]}."
+        )
+        yield kubectl("the limit", "edit", "configmap", semaphore[2], namespace=semaphore[1])
     yield follow(run)
 
 

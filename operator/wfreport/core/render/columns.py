@@ -33,10 +33,17 @@ def telling_reason(failure: Failure) -> str:
     return reason if is_known and failure.failure_class in _WIDE_CLASSES else failure.failure_class.value
 
 
-_OWN_REASONS: Final = frozenset(FailureReason)
-_WIDE_CLASSES: Final = frozenset({FailureClass.CONFIG_ERROR, FailureClass.QUOTA_EXCEEDED, FailureClass.EXIT_CODE})
-"""Classes that hold what people call by different names: rights, mounts and commands; quotas and limits that are not
-set; programs and requests."""
+_OWN_REASONS: Final = frozenset(FailureReason) - {FailureReason.INVALID_SPEC}
+"""The classifier's own reasons, without the one that says no more than its class, TemplateError."""
+_WIDE_CLASSES: Final = frozenset(
+    {
+        FailureClass.CONFIG_ERROR,  # rights, mounts, commands
+        FailureClass.QUOTA_EXCEEDED,  # quotas, and limits that are not set
+        FailureClass.EXIT_CODE,  # programs, requests, daemons
+        FailureClass.TEMPLATE_ERROR,  # expressions, and templates that do not exist
+    }
+)
+"""Classes that hold what people call by different names."""
 
 
 def leading_step(

@@ -165,7 +165,7 @@ def evidence_complete(failures: list[Failure], at: datetime | None, generation: 
     worst = min(missing, key=EVIDENCE_GAPS.index)
     status: Status = "Unknown" if worst == Reason.CAPTURE_PENDING else "False"
     message = "; ".join(
-        f"{_GAPS[reason].format(f'{len(missing[reason])} of {len(with_pods)} failed pods')}: {_named(missing[reason])}"
+        f"{_gap(reason, len(missing[reason]), len(with_pods))}: {_named(missing[reason])}"
         for reason in EVIDENCE_GAPS
         if reason in missing
     )
@@ -173,20 +173,27 @@ def evidence_complete(failures: list[Failure], at: datetime | None, generation: 
 
 
 _GAPS: dict[Reason, str] = {
-    Reason.CAPTURE_PENDING: "{} are still being read",
-    Reason.LOG_IN_ARCHIVE: "the archived logs of {} are being fetched through Argo Server",
-    Reason.POD_NOT_CAPTURED: "{} were deleted before evidence was collected",
-    Reason.PODS_FORBIDDEN: "{} could not be read: the operator is not permitted to list pods",
-    Reason.PODS_UNREACHABLE: "{} could not be read: the API server did not respond",
-    Reason.CAPTURE_LIMIT: "{} or their logs were not read: too many pods failed",
+    Reason.CAPTURE_PENDING: "{pods} {are} still being read",
+    Reason.LOG_IN_ARCHIVE: "the archived logs of {pods} are being fetched through Argo Server",
+    Reason.POD_NOT_CAPTURED: "{pods} {were} deleted before evidence was collected",
+    Reason.PODS_FORBIDDEN: "{pods} could not be read: the operator is not permitted to list pods",
+    Reason.PODS_UNREACHABLE: "{pods} could not be read: the API server did not respond",
+    Reason.CAPTURE_LIMIT: "{pods} or {their} logs were not read: too many pods failed",
     Reason.LOG_FORBIDDEN: (
-        "the logs of {} could not be read: the operator is not permitted to (install the component pod-logs)"
+        "the logs of {pods} could not be read: the operator is not permitted to (install the component pod-logs)"
     ),
-    Reason.LOG_GONE: "the logs of {} were gone before they were read",
-    Reason.LOG_UNREACHABLE: "the logs of {} could not be read: their machines did not respond",
-    Reason.EVENTS_FORBIDDEN: "the Events of {} could not be read: the operator is not permitted to list Events",
-    Reason.EVENTS_NOT_READ: "the Events of {} were not read",
+    Reason.LOG_GONE: "the logs of {pods} were gone before they were read",
+    Reason.LOG_UNREACHABLE: "the logs of {pods} could not be read: their machines did not respond",
+    Reason.EVENTS_FORBIDDEN: "the Events of {pods} could not be read: the operator is not permitted to list Events",
+    Reason.EVENTS_NOT_READ: "the Events of {pods} were not read",
 }
+
+
+def _gap(reason: Reason, without: int, total: int) -> str:
+    """Return the gap in words: of the only failed pod, or of some of several."""
+    if total == 1:
+        return _GAPS[reason].format(pods="the failed pod", are="is", were="was", their="its")
+    return _GAPS[reason].format(pods=f"{without} of {total} failed pods", are="are", were="were", their="their")
 
 
 def _named(pods: list[str]) -> str:

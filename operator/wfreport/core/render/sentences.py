@@ -130,7 +130,8 @@ def _explanation(failure: Failure) -> str:
 def _evicted(failure: Failure) -> str:
     low = _LOW_ON.search(failure.message or "")
     if low and AGENT_POD_FAILED.match(failure.message or ""):
-        return f"the pod of Argo's agent was evicted, its machine was low on {low[1]}"
+        agent = "the pod of Argo's agent, which runs the HTTP and plugin steps,"
+        return f"{agent} was evicted: its machine was low on {low[1]}"
     if low is None:
         return after_lead("evicted", _explanation(failure))
     usage = _USAGE.search(failure.message or "")
