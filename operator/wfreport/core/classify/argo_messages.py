@@ -26,6 +26,12 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     # --- Argo's prefix for states that should be impossible (sync_manager.go:614)
     RefusalMessage(message_pattern(r"^bug: "), Class.CONTROLLER_ERROR, "ControllerError"),
     *QUOTA_REFUSALS,
+    RefusalMessage(
+        message_pattern(r"failed calling webhook .{0,600}(?:x509: |could not find the requested resource)", re.DOTALL),
+        Class.CONTROLLER_ERROR,
+        "APIServerError",
+        retryable=False,
+    ),
     # --- argoexec's own files and those of its containers: commands/emissary.go
     RefusalMessage(
         message_pattern(r"exit-code of dependency|\bopen /var/run/argo/|Post \"https://\S{1,512} x509: "),
@@ -74,7 +80,8 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     RefusalMessage(
         message_pattern(
             r"Error applying PodSpecPatch|substitute the PodSpecPatch|[Ii]nvalid [Pp]odSpecPatch|"
-            r"merge the workflow PodSpecPatch|strategic merge patch|Unmarshalling after merge the patch"
+            r"merge the workflow PodSpecPatch|strategic merge patch|Unmarshalling after merge the patch|"
+            r"order in patch list"
         ),
         Class.TEMPLATE_ERROR,
         "PodSpecPatch",
@@ -138,7 +145,8 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         message_pattern(
             r"(?<![a-z0-9.-])[a-z]+(?:\.[a-z0-9.-]{1,253})? \"[^\"]{1,300}\" not found|"
             r"the server doesn't have a resource type|"
-            r"no matches for kind|resource mapping not found|could not find the requested resource|"
+            r"no matches for kind|no kind \"[^\"]{1,200}\" is registered|"
+            r"resource mapping not found|could not find the requested resource|"
             r"[Cc]onfig[Mm]ap '[^']*' (?:does not|needs to)|secret '[^']*' does not have|no PriorityClass with name|"
             r"volume '[^']*' not found in workflow spec|Error from server \(NotFound\)"
         ),
@@ -192,7 +200,8 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     ),
     RefusalMessage(
         message_pattern(
-            r"is invalid: |\(BadRequest\)|\(Invalid\)|\(UnprocessableEntity\)|error validating|strict decoding error|"
+            r"is invalid: |cannot be handled as a |"
+            r"\(BadRequest\)|\(Invalid\)|\(UnprocessableEntity\)|error validating|strict decoding error|"
             r"error parsing|Kind and name are both required|flags or manifest"
         ),
         Class.TEMPLATE_ERROR,
@@ -222,6 +231,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
             r"invalid timeout format|withSequence|withItems\[|withParam|displayName must match|"
             r"output parameters? |outputs from scope|is not an artifact|invalid label value|"
             r"volumeClaimTemplates\[|strconv\.|must have a valueFrom|time: (?:unknown unit|missing unit|invalid)|"
+            r"\(\d{1,5}:\d{1,5}\)(?:\n|$)|unable to parse quantity|"
             r"quantities must match|resource name may not be empty|converting YAML to JSON|yaml: line \d|"
             r"cannot be resolved to an int|as a duration|duration has to be positive|unable to cast expression|"
             r"template replacement|task result '[^']*' for task|missing location information|had no value$|"
@@ -242,7 +252,8 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     # --- the controller itself
     RefusalMessage(
         message_pattern(
-            r"Workflow operation error|\bpanic\b|runtime error: |internal error|critical error; |"
+            r"Workflow operation error|\bpanic\b|runtime error: |assignment to entry in nil map|interface conversion: |"
+            r"^reflect: |closed channel|internal error|critical error; |"
             r"Ancestor task node|cache entry|config map cache|cache could not be found|hit timestamp on cache|"
             r"could not find (?:node|\S+ in nodes)|no (?:Retry )?Node found by the name of|"
             r"[Ee]xpected node (?:type|for) |"
@@ -268,8 +279,11 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     ),
     RefusalMessage(
         message_pattern(
-            r"failed to (?:create|read|get|open|write|copy|close) (?:ctr directory|emissary|template|retry strategy|"
-            r"combined|stdout|container args|large arg)|from environment variable \S+$"
+            r"failed to (?:create|read|get|open|write|copy|close|rename) (?:ctr directory|emissary|template|"
+            r"retry strategy|combined|stdout|stderr|container args|large arg|exit code|dependency dir|command:|"
+            r"marker|initial status)|"
+            r"supervisor status: |working directory before staging|re-enter working directory|"
+            r"from environment variable \S+$"
         ),
         Class.CONTROLLER_ERROR,
         "ExecutorError",
@@ -288,6 +302,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "DatabaseError",
     ),  # nodes that are offloaded to Argo's database
     RefusalMessage(NETWORK_ERRORS, Class.CONTROLLER_ERROR, "APIServerError"),
+    RefusalMessage(message_pattern(r"(?:^|: )context canceled$"), Class.CONTROLLER_ERROR, "APIServerError"),
     # whatever ended it, and whatever Argo 2.x put before it
     RefusalMessage(OF_API_SERVER, Class.CONTROLLER_ERROR, "APIServerError"),
 )

@@ -11,7 +11,9 @@ ARTIFACT_MESSAGE: Final = message_pattern(
     r"artifact \S+ failed to (?:load|save)|failed to (?:load|save) (?:input )?artifact|"
     r"failed to load (?:non-plugin )?input artifacts|required artifact \S{1,300} not supplied|"
     r"failed to (?:put|get) (?:file|directory)|failed to create new (?:S3|OSS) client|NoSuchBucket|NoSuchKey|"
-    r"failed to tarball the output|failed to stat input artifact|plugin \S+ (?:load|save|stream)|"
+    r"failed to tarball the output|failed to (?:stat|symlink) input artifact|failed to stage files|"
+    r"failed to \w{4,10} (?:parent (?:directory )?(?:for|of) |existing path for )?artifact(?: path)? \"|"
+    r"plugin \S+ (?:load|save|stream)|"
     r"^failed to save outputs: |"  # Argo 2.x, whose wait container annotated the pod
     r"^verify serviceaccount \S+ has necessary privileges|"  # the same without its start
     r"supervisor (?:presumed dead|reported pre-main failure)"

@@ -19,7 +19,9 @@ KILLED_CODES = frozenset({SIGNAL_BASE + 9, SIGNAL_BASE + 15})
 """Exit codes of SIGKILL and SIGTERM."""
 
 _SIGKILL_CODE = SIGNAL_BASE + 9
-_DELETED_MESSAGES = frozenset({"pod deleted", "container deleted"})  # operator.go:1341, 1376
+_DELETED_MESSAGES = frozenset(
+    {"pod deleted", "container deleted", "pod deleted during operation", "pod termination"}
+)  # operator.go:1341, 1376; the last two before 3.0 and 2.6
 
 STORED_WAITING: Final = "report.waiting"
 """The place of evidence that the stored report has of a wait, if nothing remains of the pod."""
