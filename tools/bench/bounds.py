@@ -32,7 +32,8 @@ _TIMES: Final = {"startedAt": "2026-11-22T03:00:00Z", "finishedAt": "2026-11-22T
 
 def node(key: str, name: str, phase: str = "Failed", kind: str = "Pod", **fields: Any) -> Nodes:
     """Return a node."""
-    return {"id": key, "name": name, "displayName": name[-60:], "type": kind, "phase": phase, **_TIMES, **fields}
+    named = {"id": key, "name": name, "displayName": name[-60:]}
+    return named | {"type": kind, "phase": phase, **_TIMES, **fields}
 
 
 def fan_out(size: int, phase: str = "Failed", **fields: Any) -> Nodes:
@@ -58,6 +59,18 @@ def deep_and_wide(size: int) -> Nodes:
     inner = "wf" + ".a" * 900
     groups = {f"c{i}": node(f"c{i}", "wf" + ".a" * i, kind="DAG") for i in range(901)}
     return groups | {f"l{i}": node(f"l{i}", f"{inner}.l{i}") for i in range(min(size, 7_000))}
+
+
+def deep(kind: str) -> Callable[[int], Nodes]:
+    """Return nodes of a type with the same display name, within each other and side by side in the innermost one."""
+
+    def shape(size: int) -> Nodes:
+        depth = min(size // 2, 900)
+        inner = "wf" + ".a" * (depth - 1)
+        names = ["wf" + ".a" * i for i in range(depth)] + [f"{inner}.l{i}" for i in range(min(size, 7_000))]
+        return {f"n{i}": node(f"n{i}", name, kind=kind, displayName="x") for i, name in enumerate(names)}
+
+    return shape
 
 
 def omitted(size: int) -> Nodes:
@@ -129,6 +142,8 @@ SHAPES: Final[Mapping[str, Callable[[int], Nodes]]] = {
     "attempts of one step": attempts,
     "nested groups": chain,
     "failures in nested groups": deep_and_wide,
+    "containers within containers": deep("Container"),
+    "namesakes within namesakes": deep("DAG"),
     "omitted tasks": omitted,
     "links between tasks": links,
     "attempts with hooks and containers": hooks,

@@ -10,7 +10,7 @@ batches, and a batch is shared out as follows:
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -55,7 +55,8 @@ class RunningWorkflow(Struct):
         ready_at: no poll before this time.
         due_at: the order of polls within a namespace.
         interval_seconds: time between the last two reconciles.
-        queried_nodes: node ids whose pods have been queried. A pod that was deleted is not queried again.
+        queried_nodes: keys (``short_key``) of the ids of nodes whose pods have been queried. A pod that was deleted is
+            not queried again.
         stall: what is remembered to tell whether the run hangs.
     """
 
@@ -97,6 +98,7 @@ class RunningWorkflows:
         self.policy = policy
         self._clock = clock
         self._running: dict[NamespacedName, RunningWorkflow] = {}
+        self._holders: dict[str, int] = {}
         self._turns: dict[str, int] = {}
         self._turn = 0
         self._allowance = 0.0
@@ -114,9 +116,19 @@ class RunningWorkflows:
         """Return the state of a running Workflow, or None."""
         return self._running.get(key)
 
-    def locks_held(self) -> frozenset[str]:
-        """Return the locks that the running Workflows hold, as far as they have been reconciled."""
-        return frozenset().union(*(running.stall.locks_held for running in self._running.values()))
+    def locks_held(self, locks: Iterable[str]) -> frozenset[str]:
+        """Return those of the locks that running Workflows hold, as far as they have been reconciled."""
+        return frozenset(lock for lock in locks if lock in self._holders)
+
+    def record_locks(self, running: RunningWorkflow, held: frozenset[str]) -> None:
+        """Record the locks that a running Workflow holds. A question about a lock then costs one step."""
+        before, running.stall.locks_held = running.stall.locks_held, held
+        for lock in held - before:
+            self._holders[lock] = self._holders.get(lock, 0) + 1
+        for lock in before - held:
+            self._holders[lock] -= 1
+            if not self._holders[lock]:
+                del self._holders[lock]
 
     def has(self, key: NamespacedName, uid: str) -> bool:
         """Return whether the Workflow with this uid is known to run."""
@@ -128,6 +140,7 @@ class RunningWorkflows:
         now, policy = self._clock(), self.policy
         running = self._running.get(key)
         if running is None or running.uid != uid:
+            self.discard(key)
             running = self._running[key] = RunningWorkflow(uid=uid, version=version, polled_at=now)
         running.version = max(running.version, version)
         running.interval_seconds = now - running.polled_at
@@ -181,7 +194,9 @@ class RunningWorkflows:
 
     def discard(self, key: NamespacedName) -> None:
         """Forget a Workflow that has completed or was deleted."""
-        self._running.pop(key, None)
+        running = self._running.pop(key, None)
+        if running:
+            self.record_locks(running, frozenset())
 
     def _allowed(self) -> int:
         """Return the number of polls that the rate allows now. Polls that the last batch did not use are lost."""

@@ -6,6 +6,7 @@ failed nodes that nothing is known about, once, and has their logs and Events ca
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 from msgspec import Struct, field
@@ -17,6 +18,7 @@ from wfreport.api.report import Failure, ReportStatus
 from wfreport.cache.evidence import EvidenceCache
 from wfreport.cache.running import RunningWorkflow
 from wfreport.core.classify.failed_pod import AGENT_TYPES, failed_agent_name, failed_pod_name
+from wfreport.core.redact.bounds import short_key
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
 from wfreport.core.snapshot.pod_names import with_observed_pod_names
 from wfreport.evidence.capture import Capturer
@@ -31,6 +33,9 @@ log = logging.getLogger(__name__)
 
 RETRY_SECONDS: Final = 15
 """Delay of the next reconcile if pods could not be read."""
+
+MAX_QUERIED_NODES: Final = 2000
+"""Nodes of a run whose pods are queried; a report describes 500 failures at most."""
 
 _POD_TYPES: Final = frozenset({NodeType.POD, *AGENT_TYPES})
 _CAPTURE_PENDING: Final = PodEvidence(missing=(Reason.CAPTURE_PENDING,))
@@ -86,16 +91,17 @@ def pod_query(
     Args:
         snapshot: the Workflow.
         stored: the statuses of its reports, of the present run.
-        queried_nodes: ids of nodes whose pods were queried before.
+        queried_nodes: keys of the ids of nodes whose pods were queried before.
         has_just_ended: whether the run ended a moment ago.
         limits: bounds of what is read.
     """
     reported = {f.pod_name for status in stored for f in status.failures or () if f.pod_uid and not _is_pending(f)}
     reported |= {attempt.pod_name for status in stored for attempt in status.superseded_attempts or ()}
-    failed = [node for node in _with_own_pod(snapshot) if node.id not in queried_nodes]
+    failed = (node for node in _with_own_pod(snapshot) if short_key(node.id) not in queried_nodes)
     named = ((failed_pod_name(snapshot, node), node) for node in failed)
+    unknown = ((name, node.id) for name, node in named if name and name not in reported)
     return PodQuery(
-        nodes={name: node.id for name, node in named if name and name not in reported},
+        nodes=dict(islice(unknown, max(0, MAX_QUERIED_NODES - len(queried_nodes)))),
         everything=has_just_ended
         # only a step that succeeded can have a warning
         and any(node.type == NodeType.POD and node.phase == Phase.SUCCEEDED for node in snapshot.nodes.values())
@@ -189,7 +195,9 @@ class EvidenceReader:
         evidence |= self._cache.of(workflow, meta.uid)
         if running:
             running.queried_nodes |= {
-                node for name, node in query.nodes.items() if name in evidence and not evidence[name].is_pending
+                short_key(node)
+                for name, node in query.nodes.items()
+                if name in evidence and not evidence[name].is_pending
             }
         return Observations(evidence, listed.requeue_after_seconds)
 

@@ -18,7 +18,7 @@ from wfreport.cache.stalls import ControllerActivity, StallMemory
 from wfreport.core.snapshot.identity import is_labelled_completed
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
 from wfreport.core.stall.findings import SEEN_SHARE, choose_finding, find_suspicions, is_due
-from wfreport.core.stall.locks import awaited_locks, held_locks, holder_workflow, lock_holds
+from wfreport.core.stall.locks import holder_workflow
 from wfreport.core.stall.model import (
     UNKNOWN_VERDICT,
     HolderState,
@@ -28,8 +28,8 @@ from wfreport.core.stall.model import (
     StallVerdict,
     Suspicion,
 )
-from wfreport.core.stall.pod_rules import needs_pods, pods_seen
-from wfreport.core.stall.workflow_rules import newest_time
+from wfreport.core.stall.pod_rules import pods_seen
+from wfreport.core.stall.scan import RunScan, scan_run
 from wfreport.kube.errors import ApiError, NotFoundError
 from wfreport.kube.objects import version_of
 from wfreport.kube.pods import Pods
@@ -100,31 +100,35 @@ class StallInspector:
             evidence: evidence of its pods, by pod name.
             now: the present time.
         """
-        self._record_movement(snapshot, running, now)
+        large, after_seconds = is_large(snapshot), self._graces.seconds * SEEN_SHARE
+        scan = await run_by_size(large, scan_run, snapshot, now=now, after_seconds=after_seconds)
+        self._record_movement(snapshot, running, scan.newest_at, now)
         stalled = next((status.stalled for status in stored if status.stalled), None)
         if is_labelled_completed(snapshot.workflow):
             return _inspect_completed(snapshot, stalled, self._graces, now)
         if running is None:  # the first reconcile, or the first one after a restart
             return StallInspection()
-        memory = running.stall
-        memory.locks_held, memory.lock_holds = held_locks(snapshot), lock_holds(snapshot)
-        if not await self._read_pods(snapshot, memory, stalled, now):
-            return StallInspection(structs.replace(UNKNOWN_VERDICT, lock_holds=self._lock_holds(snapshot)))
-        await self._read_holders(snapshot, memory)
-        facts = self._facts(snapshot, memory, evidence)
-        suspicions = await run_by_size(is_large(snapshot), find_suspicions, snapshot, facts, self._graces)
+        memory, namespace = running.stall, snapshot.workflow.metadata.namespace
+        self._running.record_locks(running, scan.locks_held)
+        memory.lock_holds = scan.lock_holds
+        if not await self._read_pods(snapshot, memory, stalled, now, are_needed=scan.needs_pods):
+            return StallInspection(structs.replace(UNKNOWN_VERDICT, lock_holds=self._lock_holds(namespace, scan)))
+        await self._read_holders(namespace, memory, scan)
+        facts = self._facts(snapshot, memory, evidence, scan)
+        suspicions = await run_by_size(large, find_suspicions, snapshot, facts, self._graces)
         memory.see(suspicions, now)
         silent_since_at = self._silent_since_at(snapshot, memory, suspicions, now)
         resumed_at = self._activity.resumed_at
         facts = structs.replace(facts, controller_silent_since_at=silent_since_at, controller_resumed_at=resumed_at)
         finding = choose_finding(suspicions, facts, first_seen=memory.first_seen, stored=stalled, now=now)
-        return StallInspection(StallVerdict(finding, lock_holds=self._lock_holds(snapshot)))
+        return StallInspection(StallVerdict(finding, lock_holds=self._lock_holds(namespace, scan)))
 
-    def _record_movement(self, snapshot: Snapshot, running: RunningWorkflow | None, now: datetime) -> None:
+    def _record_movement(
+        self, snapshot: Snapshot, running: RunningWorkflow | None, newest_at: datetime | None, now: datetime
+    ) -> None:
         version = version_of(snapshot.workflow.metadata.resource_version)
         if running is None or version > running.version:
-            newest = newest_time(snapshot)
-            self._activity.record_moved(min(newest, now) if newest else now)
+            self._activity.record_moved(min(newest_at, now) if newest_at else now)
 
     def _silent_since_at(
         self, snapshot: Snapshot, memory: StallMemory, suspicions: Sequence[Suspicion], now: datetime
@@ -135,22 +139,25 @@ class StallInspector:
         self._activity.record_owed((meta.namespace, meta.name), since)
         return self._activity.silent_since_at(now) if due else None
 
-    def _facts(self, snapshot: Snapshot, memory: StallMemory, evidence: Mapping[str, PodEvidence]) -> StallFacts:
+    def _facts(
+        self, snapshot: Snapshot, memory: StallMemory, evidence: Mapping[str, PodEvidence], scan: RunScan
+    ) -> StallFacts:
         captured = [one.pod for one in evidence.values() if one.pod is not None]
         pods = memory.pods
         if captured:
             known = pods_seen(snapshot, captured, is_complete=False).by_node
             pods = structs.replace(pods, by_node={**known, **pods.by_node}) if pods else PodsSeen(known)
-        held = self._running.locks_held() if awaited_locks(snapshot) else frozenset[str]()
-        return StallFacts(pods, memory.holders, held)
+        return StallFacts(pods, memory.holders, self._running.locks_held(scan.locks_awaited))
 
-    async def _read_pods(self, snapshot: Snapshot, memory: StallMemory, stalled: Stalled | None, now: datetime) -> bool:
+    async def _read_pods(
+        self, snapshot: Snapshot, memory: StallMemory, stalled: Stalled | None, now: datetime, *, are_needed: bool
+    ) -> bool:
         """If a step has run for long and the last list of pods is old, list them again.
 
         Return False if that failed.
         """
         first_seconds = self._graces.seconds * SEEN_SHARE
-        if not needs_pods(snapshot, now=now, after_seconds=first_seconds):
+        if not are_needed:
             memory.pods, memory.interval_seconds = None, 0
             return True
         is_new = stalled is None and bool(memory.first_seen)
@@ -168,17 +175,16 @@ class StallInspector:
         memory.interval_seconds = min(INTERVAL_MAX_SECONDS, max(first_seconds, 2 * memory.interval_seconds))
         return True
 
-    async def _read_holders(self, snapshot: Snapshot, memory: StallMemory) -> None:
+    async def _read_holders(self, namespace: str, memory: StallMemory, scan: RunScan) -> None:
         """Read the holders of awaited locks, in the Workflow's own namespace only."""
-        namespace = snapshot.workflow.metadata.namespace
-        names = {holder_workflow(holder) for lock in awaited_locks(snapshot) for holder in lock.holders}
+        names = {holder_workflow(holder) for holder in scan.holders}
         own = sorted(name for name in names if name.startswith(f"{namespace}/"))[:HOLDERS_LIMIT]
         memory.holders = {name: await self._state_of(namespace, name.partition("/")[2]) for name in own}
 
-    def _lock_holds(self, snapshot: Snapshot) -> dict[str, datetime]:
+    def _lock_holds(self, namespace: str, scan: RunScan) -> dict[str, datetime]:
         """Return since when runs of the Workflow's own namespace have held the locks that it waits for."""
-        namespace, since = snapshot.workflow.metadata.namespace, {}
-        for holder in {holder for lock in awaited_locks(snapshot) for holder in lock.holders}:
+        since: dict[str, datetime] = {}
+        for holder in scan.holders:
             of_namespace, _, name = holder_workflow(holder).partition("/")
             running = self._running.get((namespace, name)) if of_namespace == namespace else None
             if running and holder in running.stall.lock_holds:

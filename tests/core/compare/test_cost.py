@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import json
 import sys
+import tracemalloc
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from time import process_time
@@ -15,6 +18,7 @@ from wfreport.core.compare.changes import ComparedRun
 from wfreport.core.compare.comparison import KnownRuns, compare
 from wfreport.core.compare.durations import durations_by_step, step_durations
 from wfreport.core.compare.origin import RunOutcome
+from wfreport.core.snapshot.definition import digest_definition
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 STEPS = 300
@@ -161,3 +165,17 @@ def test_a_comparison_of_300_steps_takes_a_part_of_a_millisecond(
     assert found
     assert found.steps or found.changes
     assert took < MOST * decoding
+
+
+def test_long_names_of_stored_templates_are_not_remembered() -> None:
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for run in range(20):
+            name = f"namespaced/{run}" + "n" * 200_000
+            stored = {"storedTemplates": {name: {"name": "t", "container": {"image": "i"}}}}
+            assert digest_definition(json.dumps({"status": stored}).encode()) is not None
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] < 1 << 20
+    finally:
+        tracemalloc.stop()

@@ -6,6 +6,9 @@ from typing import Final
 from wfreport.imports import lazy_pattern
 
 LABEL_LENGTH: Final = 63
+KEY_LENGTH: Final = 128
+NAME_LENGTH: Final = 253
+"""The longest name that Kubernetes accepts."""
 _HASH_DIGITS: Final = 8
 _LABEL_VALUE: Final = lazy_pattern(r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
 _LABEL_NAME: Final = lazy_pattern(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
@@ -46,6 +49,15 @@ def clip_text(text: str) -> str:
     clipped = ClippedText(f"{text[:TEXT_START]}{_GAP}{text[-TEXT_END:]}")
     clipped.omitted = len(text) - len(clipped)
     return clipped
+
+
+def short_key(text: str) -> str:
+    """Return the text if it is short, else a digest of it: a key to remember it by that takes little memory.
+
+    A Workflow of 30 kB can have hundreds of node ids of 30 kB each. Remembered for each running Workflow, they would
+    fill the memory.
+    """
+    return text if len(text) <= KEY_LENGTH else sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def cut(text: str, max_length: int, *, omitted: int = 0) -> str:

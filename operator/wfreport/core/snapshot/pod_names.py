@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from wfreport.api.argo import ANNOTATION_NODE_ID, ANNOTATION_POD_NAME_FORMAT, Artifact, Node, NodeType, Workflow
+from wfreport.core.redact.bounds import NAME_LENGTH
 from wfreport.core.snapshot.messages import is_exit
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
 from wfreport.imports import lazy_pattern
@@ -19,7 +20,7 @@ from wfreport.imports import lazy_pattern
 _FNV_OFFSET: Final = 0x811C9DC5
 _FNV_PRIME: Final = 0x01000193
 _MASK: Final = 0xFFFFFFFF
-_MAX_PREFIX_BYTES: Final = 253 - 10 - 1
+_MAX_PREFIX_BYTES: Final = NAME_LENGTH - 10 - 1
 """A pod name has at most 253 characters; ten are reserved for the hash and one for the dash before it."""
 
 
@@ -80,7 +81,7 @@ def pod_name(workflow: Workflow, node: Node) -> str | None:
     if node.id in workflow.observed_pod_names:
         return workflow.observed_pod_names[node.id]
     if workflow.has_v1_pod_names or workflow.metadata.annotations.get(ANNOTATION_POD_NAME_FORMAT) == "v1":
-        return node.id
+        return node.id if len(node.id) <= NAME_LENGTH else None
     return _v2_pod_name(workflow.metadata.name, node)
 
 
@@ -88,7 +89,7 @@ def _v2_pod_name(name: str, node: Node) -> str | None:
     if node.name == name:
         return name
     template = node.called_template_name
-    if len(node.name) > _LONG_NAME:
+    if len(node.name) > _LONG_NAME or len(template) > NAME_LENGTH:  # too long to be cached
         hashed = _hash_of(name, node)
         return None if hashed is None else f"{_prefix(name, template)}-{hashed}"
     return _pod_name(name, node.name, template)

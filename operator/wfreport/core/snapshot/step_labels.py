@@ -3,7 +3,8 @@
 In Kubeflow Pipelines, for example, each task is a group with a step ``executor`` of its own: ``train.executor``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 from wfreport.api.argo import Node, NodeType
@@ -16,6 +17,9 @@ NAMING_TYPES: Final = frozenset({NodeType.DAG, NodeType.STEPS, NodeType.POD})
 """Types of nodes whose name helps to find a step in them. Groups of parallel steps or of items say nothing new."""
 
 _MAX_LEVELS: Final = 3
+_MAX_TASKS: Final = 50
+"""Tasks around a step that are compared: thousands of steps may each be within a thousand of them."""
+
 _MAX_CHARACTERS: Final = 60
 _UNNAMED_GROUPS: Final = frozenset({NodeType.STEP_GROUP, NodeType.TASK_GROUP})
 
@@ -50,14 +54,26 @@ def _untried(node: Node, tree: Tree) -> Node:
 def _path(node: Node, tree: Tree) -> Sequence[str]:
     """Return the names of a step and of the tasks around it, innermost first; the Workflow's own is left out."""
     step = _untried(node, tree)
-    around = (_untried(outer, tree) for outer in tree.enclosing(step) if outer.type in NAMING_TYPES)
+    around = (_untried(outer, tree) for outer in islice(_tasks_around(step, tree), _MAX_TASKS))
     return [step.display_name, *(outer.display_name for outer in around if outer.name != tree.workflow_name)]
+
+
+def _tasks_around(step: Node, tree: Tree) -> Iterator[Node]:
+    task = _task_of(step, tree)
+    while task is not None:
+        yield task
+        task = _task_of(task, tree)
+
+
+def _task_of(node: Node, tree: Tree) -> Node | None:
+    """Return the innermost node with a telling name that encloses a node."""
+    return tree.innermost_of(NAMING_TYPES).get(node.name)
 
 
 def _is_alone(node: Node, tree: Tree) -> bool:
     """Return whether a step is the only one in its task. The whole run and its exit handler are no tasks."""
     step = _untried(node, tree)
-    task = next((outer for outer in tree.enclosing(step) if outer.type in NAMING_TYPES), None)
+    task = _task_of(step, tree)
     if task is None or _untried(task, tree).name in (tree.workflow_name, tree.exit_handler_name):
         return False
     return all(other is step or not _is_step_of(task, other, tree) for other in tree.nodes.values())
@@ -66,4 +82,4 @@ def _is_alone(node: Node, tree: Tree) -> bool:
 def _is_step_of(task: Node, node: Node, tree: Tree) -> bool:
     if node.type in _UNNAMED_GROUPS or node.id in tree.retry_of:
         return False
-    return next((outer for outer in tree.enclosing(node) if outer.type in NAMING_TYPES), None) is task
+    return _task_of(node, tree) is task

@@ -20,6 +20,8 @@ from wfreport.imports import lazy_pattern
 
 GROUP_TYPES = frozenset({NodeType.STEPS, NodeType.STEP_GROUP, NodeType.DAG, NodeType.TASK_GROUP, NodeType.RETRY})
 
+_PODS = frozenset({NodeType.POD})
+
 _ATTEMPT_SUFFIX = lazy_pattern(r"\((\d{1,9})\)$")
 _SUFFIX_LENGTH = 11
 _FAILED_CHILD = lazy_pattern(r"^child '([^']{1,512})' failed$")  # steps.go
@@ -34,6 +36,7 @@ class Tree:
         self.workflow_name = workflow_name
         self.nodes = nodes
         self._by_name = {node.name: node for node in nodes.values() if node.name}
+        self._innermost_of: dict[frozenset[NodeType], dict[str, Node]] = {}
 
     @property
     def exit_handler_name(self) -> str:
@@ -87,6 +90,20 @@ class Tree:
         while outer is not None:
             yield outer
             outer = self.parent(outer)
+
+    def innermost_of(self, types: frozenset[NodeType]) -> Mapping[str, Node]:
+        """Return the innermost node of these types that encloses each node, by name.
+
+        They are found from the outside in, each in one step: to follow ``enclosing`` for each node is quadratic.
+        """
+        if types not in self._innermost_of:
+            found = self._innermost_of[types] = {}
+            for name in self._sorted_names:
+                parent = self.parents.get(name)
+                outer = parent if parent is None or parent.type in types else found.get(parent.name)
+                if outer is not None:
+                    found[name] = outer
+        return self._innermost_of[types]
 
     @cached_property
     def enclosing_nodes(self) -> frozenset[str]:
@@ -236,10 +253,7 @@ class Tree:
             return node
         if node.type != NodeType.CONTAINER:
             return None
-        outer = self.parents.get(node.name)
-        while outer is not None and outer.type != NodeType.POD:
-            outer = self.parents.get(outer.name)
-        return outer or self.nodes.get(node.boundary_id)
+        return self.innermost_of(_PODS).get(node.name) or self.nodes.get(node.boundary_id)
 
     def failure_is_handled(self, node: Node) -> bool:
         """Whether a task ran in response to a failed node on every path below it, through Omitted and Skipped nodes.

@@ -10,6 +10,7 @@ catch up with what it owes; else each run that it has not reached yet would be a
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from heapq import nsmallest
 from typing import Final
 
 from msgspec import structs
@@ -24,6 +25,9 @@ from wfreport.core.stall.workflow_rules import workflow_suspicions
 
 SEEN_SHARE: Final = 0.5
 """The share of its grace time for which a suspicion must have been seen, if the objects have the time of its start."""
+
+_MAX_SUSPICIONS: Final = 500
+"""Suspicions about a run that are followed, the most important first; a run may have one for each of its steps."""
 
 FirstSeen = Mapping[tuple[str, str], datetime]
 """When each suspicion was seen first, by its key."""
@@ -47,12 +51,13 @@ _ORDER: Final = (
 
 
 def find_suspicions(snapshot: Snapshot, facts: StallFacts, graces: StallGraces) -> list[Suspicion]:
-    """Return all suspicions about a run, with grace times that fit its size."""
+    """Return the suspicions about a run, with grace times that fit its size."""
     factor = graces.scaled(len(snapshot.nodes))
     suspicions = [*workflow_suspicions(snapshot, graces), *lock_suspicions(snapshot, facts, graces)]
     if facts.pods is not None and not snapshot.workflow.status.is_completed:
         suspicions += pod_suspicions(snapshot, facts.pods, graces)
-    return [structs.replace(one, grace_seconds=one.grace_seconds * factor) for one in suspicions]
+    first = nsmallest(_MAX_SUSPICIONS, suspicions, key=lambda one: _priority(one, one.since_at))
+    return [structs.replace(one, grace_seconds=one.grace_seconds * factor) for one in first]
 
 
 def choose_finding(
@@ -83,8 +88,11 @@ def choose_finding(
             due.append((shown, _began_at(one, shown, first_seen, stored)))
     if not due:
         return None
-    chosen, since_at = min(due, key=lambda pair: (_ORDER.index(pair[0].reason), _seconds(pair[1]), pair[0].node_id))
-    return StallFinding(chosen, since_at)
+    return StallFinding(*min(due, key=lambda pair: _priority(*pair)))
+
+
+def _priority(suspicion: Suspicion, since_at: datetime | None) -> tuple[int, float, str]:
+    return (_ORDER.index(suspicion.reason), _seconds(since_at), suspicion.node_id)
 
 
 def is_due(suspicion: Suspicion, *, first_seen: FirstSeen | None, now: datetime) -> bool:

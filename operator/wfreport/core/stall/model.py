@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from wfreport.api.kubernetes import Pod
 from wfreport.api.reasons import StallReason
+from wfreport.core.redact.bounds import short_key
 
 SHUTDOWN_SECONDS: Final = 60
 """Grace time of a Workflow that is suspended and shut down: nothing has to happen meanwhile."""
@@ -115,7 +116,7 @@ class Suspicion(Struct, frozen=True):
     @property
     def key(self) -> tuple[str, str]:
         """Identity of the suspicion between two reconciles."""
-        return (self.reason, self.node_id)
+        return (self.reason, short_key(self.node_id))
 
 
 class StallFinding(Struct, frozen=True):
