@@ -217,8 +217,7 @@ def _reference(reference: Mapping[str, Any]) -> dict[str, str]:
 
 def _digest_json(key: str, text: bytes, *, has_defaults: bool) -> TemplateDigest:
     """Digest a template of the spec, or the referenced one that is stored under ``key``."""
-    is_small = len(key) <= LINE and _is_small(text, _VALUES)
-    digest_text = _digest_known if is_small else _digest_template
+    digest_text = _digest_known if len(key) <= LINE and _is_small(text, _VALUES) else _digest_template
     return digest_text(key, text, has_defaults=has_defaults)
 
 
