@@ -36,7 +36,7 @@ def a_step(name: str, step_type: str = NodeType.POD, *children: int, full_name: 
 
 def run_steps(*steps: Step) -> RunSteps:
     pods = {step.node_id: step.pod_name for step in steps if step.pod_name}
-    return RunSteps(outline_steps(steps, "wf").main, pods, {}, complete=True)
+    return RunSteps(outline_steps(steps, "wf"), pods, {}, complete=True)
 
 
 def pods(steps: RunSteps, name: str) -> list[str]:

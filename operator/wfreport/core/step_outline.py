@@ -6,7 +6,7 @@ name plus its own (``workflow/util/util.go``, ``NodeID``), so the id proves the 
 names were cut or redacted, a step is placed where its predecessor is.
 """
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -15,7 +15,7 @@ from msgspec import Struct, field
 from wfreport.api.argo import NodeType
 from wfreport.api.report import Step
 from wfreport.core.snapshot.pod_names import node_id
-from wfreport.core.snapshot.step_labels import NAMING_TYPES, SEPARATOR
+from wfreport.core.snapshot.step_labels import NAMING_TYPES, UNNAMED_GROUPS, shortest_name
 
 _GROUP_TYPES: Final = frozenset(
     {NodeType.DAG, NodeType.STEPS, NodeType.STEP_GROUP, NodeType.TASK_GROUP, NodeType.RETRY}
@@ -24,6 +24,9 @@ _GROUP_TYPES: Final = frozenset(
 _TRIES_PER_STEP: Final = 8
 """Groups that are tried as a step's parent, on average: nearly always the first or second one matches. It bounds the
 work for a hostile report whose steps form one long chain of groups, none of whose ids match."""
+
+_MAX_LEVELS: Final = 8
+"""Names in a path: more are not needed to tell steps apart, and each level of nested tasks would repeat all of them."""
 
 
 class OutlineEntry(Struct):
@@ -59,22 +62,49 @@ class Outline(Struct, frozen=True):
     exit_handlers: Sequence[OutlineEntry]
 
 
-def step_paths(tops: Sequence[OutlineEntry], workflow_name: str) -> Iterator[tuple[OutlineEntry, str]]:
-    """Yield all entries, each with its name after those of the tasks around it: ``train.executor``.
+Path = tuple[str, ...]
+"""The names of a step and of the tasks around it, innermost first."""
 
-    The attempts of a step have its path, and so have the steps that they repeat. ``step_label`` gives its end.
-    """
-    pending = [(entry, "", "") for entry in reversed(tops)]
+
+def step_paths(outline: Outline, workflow_name: str) -> Iterator[tuple[OutlineEntry, Path]]:
+    """Yield all entries with their paths. The attempts of a step have its path, and so have the steps in them."""
+    pending: list[tuple[OutlineEntry, Path, str]] = [
+        (entry, (), "") for entry in (*reversed(outline.exit_handlers), *reversed(outline.main))
+    ]
     while pending:
         entry, around, tried = pending.pop()
         name, step_type = entry.step.display_name, entry.step.type
         is_attempt = bool(tried) and name.startswith(f"{tried}(")
-        path = f"{around}{tried if is_attempt else name}"
+        path = (tried if is_attempt else name, *around[: _MAX_LEVELS - 1])
         yield entry, path
-        names_its_steps = step_type in NAMING_TYPES and path != workflow_name
-        inner = f"{path}{SEPARATOR}" if names_its_steps else around
+        names_its_steps = step_type in NAMING_TYPES and path != (workflow_name,)
         retried = name if step_type == NodeType.RETRY else ""
+        inner = path if names_its_steps else around
         pending.extend((one, inner, retried) for one in reversed(entry.inside))
+
+
+class StepNames:
+    """The names by which people find the steps of an outline, and which ``wfreport logs`` takes (``step_label``)."""
+
+    def __init__(self, outline: Outline, workflow_name: str) -> None:
+        self._paths: dict[str, Path] = {}
+        self._namesakes: defaultdict[str, set[Path]] = defaultdict(set)
+        self._in_task: defaultdict[Path, set[Path]] = defaultdict(set)
+        self._no_tasks = ((), (f"{workflow_name}.onExit",))
+        for entry, path in step_paths(outline, workflow_name):
+            self._paths[entry.step.node_id] = path
+            self._namesakes[path[0]].add(path)
+            if entry.step.type not in UNNAMED_GROUPS:
+                self._in_task[path[1:]].add(path)
+
+    def within_task(self, node_id: str | None) -> str:
+        """Return the name of a step with that of the task around it, if its own name says too little; else nothing."""
+        path = self._paths.get(node_id or "", ())
+        if len(path) <= 1:
+            return ""
+        is_alone = path[1:] not in self._no_tasks and self._in_task[path[1:]] == {path}
+        name = shortest_name(path, self._namesakes[path[0]] - {path}, is_alone=is_alone)
+        return name if name != path[0] else ""
 
 
 def outline_steps(steps: Sequence[Step], workflow_name: str) -> Outline:

@@ -13,9 +13,9 @@ from wfreport.cli.render.page import TextPage, joined, span
 from wfreport.cli.render.quantities import human_memory
 from wfreport.cli.render.style import one_line, terminal_safe
 from wfreport.core.plurals import plural
-from wfreport.core.render.columns import step_name
 from wfreport.core.render.equal_failures import equal_groups
 from wfreport.core.render.sentences import retry_prospect
+from wfreport.core.step_outline import StepNames
 from wfreport.core.timing.durations import short_duration
 
 _TITLES: Final = {Role.ROOT_CAUSE: "ROOT CAUSE", Role.EXIT_HANDLER: "EXIT HANDLER FAILED"}
@@ -42,25 +42,26 @@ _NAMED: Final = 10
 """Equal failures that a terminal names."""
 
 
-def add_failures(page: TextPage, failures: list[Failure], *, can_retry: bool, leading_step: str | None) -> None:
-    """Add a block per root cause and failed exit handler, then a line per victim and tolerated failure.
-
-    ``leading_step`` names the step of the first failure, with the task around it if that is needed to find it.
-    """
+def add_failures(page: TextPage, failures: list[Failure], names: StepNames, *, can_retry: bool) -> None:
+    """Add a block per root cause and failed exit handler, then a line per victim and tolerated failure."""
     causes = equal_groups([failure for failure in failures if failure.role in _TITLES])
     in_full = causes if page.style.width is None or page.style.everything else causes[:_FULL_BLOCKS]
     for number, (first, *equal) in enumerate(in_full, 1):
         count = f" {number} of {len(causes)}" if len(causes) > 1 else ""
         more = f" and {len(equal)} more, which failed alike" if equal else ""
-        is_within = first is failures[0] and leading_step != step_name(first)
-        name = (leading_step if is_within else None) or first.display_name
-        subject = f"{name or 'the Workflow itself'}{more}"
+        subject = f"{_name(first, names)}{more}"
         page.heading(f"{_TITLES[first.role]}{count}", subject, style="bold red")
         _add_details(page, first, can_retry=can_retry)
-        _add_equal(page, equal)
-    _add_short(page, "MORE FAILURES", [failure for group in causes[len(in_full) :] for failure in group])
-    _add_short(page, "FAILED AS A CONSEQUENCE", [failure for failure in failures if failure.role == Role.VICTIM])
-    _add_short(page, "FAILED, BUT TOLERATED", [failure for failure in failures if failure.role == Role.TOLERATED])
+        _add_equal(page, equal, names)
+    _add_short(page, "MORE FAILURES", [failure for group in causes[len(in_full) :] for failure in group], names)
+    _add_short(page, "FAILED AS A CONSEQUENCE", [failure for failure in failures if failure.role == Role.VICTIM], names)
+    _add_short(
+        page, "FAILED, BUT TOLERATED", [failure for failure in failures if failure.role == Role.TOLERATED], names
+    )
+
+
+def _name(failure: Failure, names: StepNames) -> str:
+    return names.within_task(failure.node_id) or failure.display_name or "the Workflow itself"
 
 
 def _add_details(page: TextPage, failure: Failure, *, can_retry: bool) -> None:
@@ -104,12 +105,12 @@ def _add_class(page: TextPage, failure: Failure, meaning: str) -> None:
         page.field("class", failure_class.append(f": {CLASS_MEANINGS[failure.failure_class]}", style="dim"))
 
 
-def _add_equal(page: TextPage, equal: list[Failure]) -> None:
+def _add_equal(page: TextPage, equal: list[Failure], names: StepNames) -> None:
     """Name the failures that equal the one above."""
     shown = equal if page.style.width is None or page.style.everything else equal[:_NAMED]
-    names = [one_line(failure.display_name or "the Workflow itself") for failure in shown]
-    names += [f"{len(equal) - len(shown)} more"] if len(shown) < len(equal) else []
-    page.field("also", ", ".join(names))
+    named = [one_line(_name(failure, names)) for failure in shown]
+    named += [f"{len(equal) - len(shown)} more"] if len(shown) < len(equal) else []
+    page.field("also", ", ".join(named))
 
 
 def _containers(page: TextPage, failure: Failure) -> str:
@@ -202,12 +203,12 @@ def _add_log(page: TextPage, failure: Failure) -> None:
         page.hanging(edge, Text(line), following=edge)
 
 
-def _add_short(page: TextPage, title: str, failures: list[Failure]) -> None:
+def _add_short(page: TextPage, title: str, failures: list[Failure], names: StepNames) -> None:
     if not failures:
         return
     page.heading(title)
     for failure in failures:
-        line = Text(one_line(failure.display_name or "the Workflow itself"), style="bold")
+        line = Text(one_line(_name(failure, names)), style="bold")
         name_lines = line.cell_len // page.style.width if page.style.width else 0
         line.append(f"  {failure.failure_class}", style="yellow")
         if failure.exit_code is not None:

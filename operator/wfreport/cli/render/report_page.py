@@ -32,7 +32,7 @@ from wfreport.core.next_steps.prospects import leading_prospect
 from wfreport.core.next_steps.stalls import pod_of_stall
 from wfreport.core.plurals import plural
 from wfreport.core.render.columns import telling_reason
-from wfreport.core.step_outline import outline_steps
+from wfreport.core.step_outline import Outline, StepNames, outline_steps
 from wfreport.core.timing.durations import instant, short_duration
 from wfreport.core.timing.hung_pods import HUNG_REASONS
 
@@ -85,15 +85,17 @@ def report_lines(
     decoded = report if isinstance(report, WorkflowReport) else WorkflowReport.model_validate(report)
     page = TextPage(style)
     status = decoded.status or ReportStatus.model_validate({})
+    outline = outline_steps(status.steps or (), decoded.spec.workflow_ref.name)
+    names = StepNames(outline, decoded.spec.workflow_ref.name)
     _add_header(page, decoded, status, live)
-    add_failures(page, status.failures or [], can_retry=can_retry(status), leading_step=status.step)
+    add_failures(page, status.failures or [], names, can_retry=can_retry(status))
     _add_stalled(page, status, live)
-    _add_waiting(page, status, live)
+    _add_waiting(page, status, live, names)
     add_remediation(page, status, live.actions, now=live.now)
     _add_next(page, live.commands)
     _add_warnings(page, status)
     add_times(page, status)
-    _add_steps(page, decoded, status)
+    _add_steps(page, outline, status)
     _add_outputs(page, status)
     _add_earlier_runs(page, status.runs or [])
     _add_truncation(page, status)
@@ -263,13 +265,14 @@ def _add_stalled(page: TextPage, status: ReportStatus, live: LiveDetails) -> Non
     page.field("owner", _prospect(page, status))
 
 
-def _add_waiting(page: TextPage, status: ReportStatus, live: LiveDetails) -> None:
+def _add_waiting(page: TextPage, status: ReportStatus, live: LiveDetails, names: StepNames) -> None:
     waits = [wait for wait in status.waiting or () if not _is_the_stall(wait, status)]
     if not waits:
         return
     page.heading("WAITING", style="bold yellow")
     for waiting in waits:
-        line = Text(one_line(waiting.display_name or "the Workflow itself"), style="bold")
+        name = names.within_task(waiting.node_id) or waiting.display_name
+        line = Text(one_line(name or "the Workflow itself"), style="bold")
         line.append(f"  {one_line(waiting.reason)}", style="yellow")
         line.append(f"  {_since(waiting.since_at, live.now)}" if waiting.since_at else "", style="dim")
         line.append(f"  {one_line(waiting.pod_name)}" if waiting.pod_name else "", style="cyan")
@@ -309,10 +312,9 @@ def _add_warnings(page: TextPage, status: ReportStatus) -> None:
         page.hanging(Text("  "), line, following=Text("    "), max_lines=4)
 
 
-def _add_steps(page: TextPage, report: WorkflowReport, status: ReportStatus) -> None:
+def _add_steps(page: TextPage, outline: Outline, status: ReportStatus) -> None:
     if not status.steps:
         return
-    outline = outline_steps(status.steps, report.spec.workflow_ref.name)
     page.heading("STEPS")
     complete = status.counts is not None and status.counts.total <= len(status.steps)
     unstarted = frozenset(failure.node_id or "" for failure in status.failures or () if never_ran(failure))

@@ -18,7 +18,7 @@ from wfreport.core.render.steps import list_steps
 from wfreport.core.snapshot.model import NodesState, Snapshot
 from wfreport.core.snapshot.pod_names import agent_pod_name, pod_name, pod_name_of_id
 from wfreport.core.snapshot.step_labels import SEPARATOR
-from wfreport.core.step_outline import OutlineEntry, outline_steps, step_paths
+from wfreport.core.step_outline import Outline, OutlineEntry, Path, outline_steps, step_paths
 from wfreport.core.timing.timing import RunTimes
 from wfreport.imports import lazy_pattern
 
@@ -62,20 +62,20 @@ class RunSteps(Struct, frozen=True):
     """The steps of a run and what is known of their pods.
 
     Attributes:
-        tops: the outermost entries of the outline.
+        outline: the outline.
         pods: pod name by node id.
         hosts: name of the machine by node id.
         complete: whether no step is missing.
     """
 
-    tops: Sequence[OutlineEntry]
+    outline: Outline
     pods: dict[str, str]
     hosts: dict[str, str]
     complete: bool
 
     def all_pods(self) -> list[StepPod]:
         """Return every pod once, in execution order; the containers of a containerSet share one."""
-        return [pod for top in self.tops for pod in self._pods_in(top) if pod.step.type != NodeType.CONTAINER]
+        return [pod for pod in self._pods() if pod.step.type != NodeType.CONTAINER]
 
     def pods_of(self, name: str, run: FoundRun) -> list[StepPod]:
         """Return the pods of a step, or all pods in a group.
@@ -89,22 +89,25 @@ class RunSteps(Struct, frozen=True):
             NotFound: the run has no such step.
             UnusableInput: several steps have this name.
         """
-        paths = list(step_paths(self.tops, run.name))
+        paths = list(step_paths(self.outline, run.name))
         found = [(entry, path) for entry, path in paths if self._matches(entry, name)]
-        found = found or [(entry, path) for entry, path in paths if f"{SEPARATOR}{path}".endswith(f"{SEPARATOR}{name}")]
+        found = found or [(entry, path) for entry, path in paths if _ends_with(path, name)]
         entries = [entry for entry, _ in found]
         if not entries:
-            names = list(dict.fromkeys(entry.step.display_name for top in self.tops for entry in top.walk()))
+            names = list(dict.fromkeys(entry.step.display_name for entry, _ in paths))
             raise NotFound(f"{run.name} has no step {name!r}{_alternatives(name, names)}")
         if len({path for _, path in found}) > 1:
             candidates = ", ".join(f"{entry.full_name} ({entry.step.phase})" for entry in entries)
             raise UnusableInput(name, f"{len(entries)} steps have this name; give one of {candidates}")
-        pods = (pod for top in self.tops for pod in self._pods_in(top))
-        return [pod for pod in pods if any(_is_inside(pod, entry) for entry in entries)]
+        return [pod for pod in self._pods() if any(_is_inside(pod, entry) for entry in entries)]
 
     def _matches(self, entry: OutlineEntry, name: str) -> bool:
         step = entry.step
         return name in (step.display_name, step.node_id, entry.full_name, self.pods.get(step.node_id))
+
+    def _pods(self) -> Iterator[StepPod]:
+        for top in (*self.outline.main, *self.outline.exit_handlers):
+            yield from self._pods_in(top)
 
     def _pods_in(
         self, entry: OutlineEntry, parent: OutlineEntry | None = None, attempt: int | None = None
@@ -126,6 +129,11 @@ def _alternatives(name: str, names: Sequence[str]) -> str:
     return f"; it has {len(names)}" + (f", such as {', '.join(similar)}" if similar else "; show --all lists them")
 
 
+def _ends_with(path: Path, name: str) -> bool:
+    """Whether the name is that of a step after those of the tasks around it."""
+    return any(name == SEPARATOR.join(reversed(path[:levels])) for levels in range(1, len(path) + 1))
+
+
 def _attempt(entry: OutlineEntry) -> int | None:
     """Return the attempt of a Retry's child: its name ends with a number from 0, unless it is a hook."""
     number = _ATTEMPT.search(entry.step.display_name)
@@ -144,7 +152,11 @@ def steps_of(run: FoundRun) -> RunSteps:
     if run.snapshot and run.snapshot.nodes_state in (NodesState.READ, NodesState.NONE_YET):
         return _steps_of_workflow(run.snapshot)
     report = run.read_report()
-    return _steps_of_report(report, complete=run.lists_every_step) if report else RunSteps((), {}, {}, complete=False)
+    return (
+        _steps_of_report(report, complete=run.lists_every_step)
+        if report
+        else RunSteps(Outline((), ()), {}, {}, complete=False)
+    )
 
 
 def _steps_of_workflow(snapshot: Snapshot) -> RunSteps:
@@ -155,7 +167,7 @@ def _steps_of_workflow(snapshot: Snapshot) -> RunSteps:
         for node in snapshot.nodes.values()
     }
     return RunSteps(
-        tops=_tops(steps, name),
+        outline=outline_steps(steps, name),
         pods={node_id: pod for node_id, pod in pods.items() if pod},
         hosts={node.id: node.host_node_name for node in snapshot.nodes.values() if node.host_node_name},
         complete=True,
@@ -167,7 +179,7 @@ def _steps_of_report(report: WorkflowReport, *, complete: bool) -> RunSteps:
     steps, failures = (status and status.steps) or [], (status and status.failures) or []
     uses_v1_names = any(step.pod_name == step.node_id != name for step in steps)
     return RunSteps(
-        tops=_tops(steps, name),
+        outline=outline_steps(steps, name),
         pods={step.node_id: pod for step in steps if (pod := _pod_name_of_step(step, name, is_v1=uses_v1_names))},
         hosts={f.node_id: f.host_node_name for f in failures if f.node_id and f.host_node_name},
         complete=complete,
@@ -180,8 +192,3 @@ def _pod_name_of_step(step: Step, workflow_name: str, *, is_v1: bool) -> str | N
     if step.pod_name or step.type != NodeType.POD:
         return step.pod_name
     return step.node_id if is_v1 else pod_name_of_id(workflow_name, step.node_id, step.template_name or "")
-
-
-def _tops(steps: Sequence[Step], workflow_name: str) -> list[OutlineEntry]:
-    outline = outline_steps(steps, workflow_name)
-    return [*outline.main, *outline.exit_handlers]

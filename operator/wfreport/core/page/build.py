@@ -9,7 +9,7 @@ from wfreport.api.classes import Role
 from wfreport.api.comparison import Comparison, Difference, FailureHistory, FailureNovelty
 from wfreport.api.gaps import gap_phrase
 from wfreport.api.reasons import ConditionType
-from wfreport.api.report import Failure, PreviousAttempt, ReportStatus, WorkflowReport
+from wfreport.api.report import Failure, PreviousAttempt, ReportStatus, Waiting, WorkflowReport
 from wfreport.api.run import NamedValue, WorkflowSource
 from wfreport.core.compare.words import then_and_now
 from wfreport.core.next_steps.lines import NextCommand, command_lines, invocation_anywhere
@@ -22,6 +22,7 @@ from wfreport.core.plurals import plural
 from wfreport.core.render.columns import telling_reason
 from wfreport.core.render.equal_failures import equal_groups
 from wfreport.core.render.sentences import failure_phrase, retry_prospect
+from wfreport.core.step_outline import StepNames, outline_steps
 from wfreport.core.timing.durations import instant
 
 MAX_FAILURES: Final = 25
@@ -50,11 +51,13 @@ def build_page(
     status = report.status or ReportStatus()
     observed = status.observed_workflow
     phase = (observed.phase if observed else None) or "Pending"
-    placed = place_steps(status, report.spec.workflow_ref.name)
+    outline = outline_steps(status.steps or (), report.spec.workflow_ref.name)
+    names = StepNames(outline, report.spec.workflow_ref.name)
+    placed = place_steps(status, outline, report.spec.workflow_ref.name)
     anchors = {one.step.node_id: one.row.anchor for one in placed}
     may_retry = can_retry(status)
     failures = [
-        _failure(first, others, anchors, can_retry=may_retry)
+        _failure(first, others, anchors, names, can_retry=may_retry)
         for first, *others in equal_groups(status.failures or [], by_log_line=True)
     ]
     return RunPage(
@@ -69,7 +72,7 @@ def build_page(
         failures=failures[:MAX_FAILURES],
         more_failures=sum(1 + len(card.others) + card.more_others for card in failures[MAX_FAILURES:]),
         stalled=_present(_stalled(status)),
-        waiting=list(islice(_waiting(status), _MAX_FACTS)),
+        waiting=list(islice(_waiting(status, names), _MAX_FACTS)),
         next_steps=list(_next_steps(report, status) if commands is None else map(_next_line, commands)),
         warnings=list(islice(_warnings(status), _MAX_FACTS)),
         comparison=_comparison(status),
@@ -146,11 +149,11 @@ def _notes(status: ReportStatus) -> Iterator[str]:
 
 
 def _failure(
-    failure: Failure, others: Sequence[Failure], anchors: Mapping[str, str], *, can_retry: bool
+    failure: Failure, others: Sequence[Failure], anchors: Mapping[str, str], names: StepNames, *, can_retry: bool
 ) -> FailureCard:
     tail = failure.log_tail
     return FailureCard(
-        title=line(failure.display_name) or "The Workflow itself",
+        title=_title(failure, names),
         phrase=line(failure_phrase(failure), 1000),
         badge=line(telling_reason(failure)),
         meaning=f"{_ROLES.get(failure.role, line(failure.role))}; {_fixer(failure, can_retry=can_retry)}",
@@ -161,12 +164,13 @@ def _failure(
         events=[_event(one.reason, one.message, one.count, one.last_seen_at) for one in failure.events or ()],
         attempts=[_attempt(attempt) for attempt in failure.previous_attempts or ()],
         anchor=anchors.get(failure.node_id or "", ""),
-        others=[
-            StepLink(line(other.display_name) or "The Workflow itself", anchors.get(other.node_id or "", ""))
-            for other in others[:MAX_OTHERS]
-        ],
+        others=[StepLink(_title(other, names), anchors.get(other.node_id or "", "")) for other in others[:MAX_OTHERS]],
         more_others=max(0, len(others) - MAX_OTHERS),
     )
+
+
+def _title(subject: Failure | Waiting, names: StepNames) -> str:
+    return line(names.within_task(subject.node_id) or subject.display_name) or "The Workflow itself"
 
 
 def _fixer(failure: Failure, *, can_retry: bool) -> str:
@@ -212,11 +216,11 @@ def _stalled(status: ReportStatus) -> Iterator[Fact]:
         yield Fact("What hangs", line(status.stalled.message, 1000))
 
 
-def _waiting(status: ReportStatus) -> Iterator[Fact]:
+def _waiting(status: ReportStatus, names: StepNames) -> Iterator[Fact]:
     for wait in status.waiting or ():
         since = f" since {instant(wait.since_at)}" if wait.since_at else ""
         message = f": {line(wait.message, 1000)}" if wait.message else ""
-        yield Fact(line(wait.display_name) or "The Workflow itself", f"{line(wait.reason)}{since}{message}")
+        yield Fact(_title(wait, names), f"{line(wait.reason)}{since}{message}")
 
 
 def _next_steps(report: WorkflowReport, status: ReportStatus) -> Iterator[NextLine]:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from wfreport.api.report import ReportStatus, Step
 from wfreport.core.page.model import StepRow
 from wfreport.core.page.texts import line
-from wfreport.core.step_outline import OutlineEntry, outline_steps
+from wfreport.core.step_outline import Outline, OutlineEntry
 from wfreport.core.timing.durations import seconds_between
 from wfreport.imports import lazy_pattern
 
@@ -31,10 +31,8 @@ class PlacedStep(Struct, frozen=True):
     row: StepRow
 
 
-def place_steps(status: ReportStatus, workflow_name: str) -> list[PlacedStep]:
+def place_steps(status: ReportStatus, outline: Outline, workflow_name: str) -> list[PlacedStep]:
     """Return all steps, parents before the steps inside them, exit handlers last."""
-    steps = status.steps or []
-    outline = outline_steps(steps, workflow_name)
     critical = {step.node_id for step in status.critical_path or ()}
     entries = list(islice(_walk([*outline.main, *outline.exit_handlers]), MAX_STEPS))
     rows = _Rows(status, workflow_name, critical, [entry.step for entry, _ in entries])

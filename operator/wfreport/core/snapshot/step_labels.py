@@ -3,7 +3,7 @@
 In Kubeflow Pipelines, for example, each task is a group with a step ``executor`` of its own: ``train.executor``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
@@ -21,7 +21,8 @@ _MAX_TASKS: Final = 50
 """Tasks around a step that are compared: thousands of steps may each be within a thousand of them."""
 
 _MAX_CHARACTERS: Final = 60
-_UNNAMED_GROUPS: Final = frozenset({NodeType.STEP_GROUP, NodeType.TASK_GROUP})
+UNNAMED_GROUPS: Final = frozenset({NodeType.STEP_GROUP, NodeType.TASK_GROUP})
+"""Types of groups that are no step of the task that they are in."""
 
 
 def step_label(node: Node, tree: Tree) -> str:
@@ -31,10 +32,20 @@ def step_label(node: Node, tree: Tree) -> str:
     one in its task: then people know the task's name. It is empty if three names are not enough.
     """
     path = _path(node, tree)
-    namesakes = [other for other in tree.nodes.values() if other.display_name == path[0]]
+    namesakes = (other for other in tree.nodes.values() if other.display_name == path[0])
     others = [other for other in (_path(namesake, tree) for namesake in namesakes) if other != path]
-    fewest = 2 if len(path) > 1 and _is_alone(node, tree) else 1
-    for levels in range(fewest, min(len(path), _MAX_LEVELS) + 1):
+    return shortest_name(path, others, is_alone=len(path) > 1 and _is_alone(node, tree))
+
+
+def shortest_name(path: Sequence[str], others: Collection[Sequence[str]], *, is_alone: bool) -> str:
+    """Return the shortest end of a path that is not the end of another one; empty if three names are not enough.
+
+    Args:
+        path: the names of a step and of the tasks around it, innermost first.
+        others: the paths of other steps of the same name.
+        is_alone: whether the step is the only one in its task.
+    """
+    for levels in range(2 if is_alone else 1, min(len(path), _MAX_LEVELS) + 1):
         if all(other[:levels] != path[:levels] for other in others):
             return SEPARATOR.join(reversed(path[:levels]))
     return ""
@@ -76,10 +87,10 @@ def _is_alone(node: Node, tree: Tree) -> bool:
     task = _task_of(step, tree)
     if task is None or _untried(task, tree).name in (tree.workflow_name, tree.exit_handler_name):
         return False
-    return all(other is step or not _is_step_of(task, other, tree) for other in tree.nodes.values())
+    return all(_is_step_of(task, other, tree) == (other is step) for other in tree.nodes.values())
 
 
 def _is_step_of(task: Node, node: Node, tree: Tree) -> bool:
-    if node.type in _UNNAMED_GROUPS or node.id in tree.retry_of:
+    if node.type in UNNAMED_GROUPS or node.id in tree.retry_of:
         return False
     return _task_of(node, tree) is task
