@@ -16,7 +16,7 @@ class StallSettings(BaseSettings):
         1800,
         ge=1,
         le=604800,
-        description="The same after the main container succeeded, while Argo's wait container may store outputs.",
+        description="The same after the main container ended, while Argo's wait container may store logs and outputs.",
     )
     stalled_grace_task_result_seconds: float = Field(
         900,

@@ -97,6 +97,7 @@ class PodSpec(Struct, frozen=True):
     """``PodSpec``."""
 
     node_name: str = ""
+    termination_grace_period_seconds: int | None = None
     volumes: list[Volume] = []
     containers: list[Container] = []
     init_containers: list[Container] = []

@@ -157,8 +157,8 @@ STALL_MEANINGS: dict[StallReason, str] = {
 STALL_ADVICE: dict[StallReason, str] = {
     StallReason.POD_GONE: "Restart Argo's controller; if that does not help, stop the run and resubmit it.",
     StallReason.MAIN_ENDED: (
-        "Delete the pod, or stop the run. If a sidecar keeps it alive, let the sidecar exit when main does (Argo's "
-        "kill commands, or a native sidecar)."
+        "If a sidecar keeps the pod alive, let it exit when main does (Argo's kill commands, or a native sidecar). If "
+        "only Argo's wait does, its log tells whether it still stores outputs. Else delete the pod, or stop the run."
     ),
     StallReason.MAIN_NOT_STARTED: "Mend the image, the command or the volumes; then stop the run and resubmit it.",
     StallReason.POD_TERMINATING: (

@@ -11,7 +11,8 @@ from wfreport.core.stall.model import HolderState, Owed, PodsSeen, Suspicion
 from wfreport.kube.objects import NamespacedName
 
 SEVERAL: Final = 2
-"""This many runs for which something may be owed show that Argo's controller is silent."""
+"""This many runs for which something may be owed show that Argo's controller is silent. Those that wait for one lock
+count as one: if it is leaked, the controller owes nothing to any of them."""
 
 
 class StallMemory(Struct):
@@ -40,6 +41,14 @@ class StallMemory(Struct):
         self.first_seen = {one.key: self.first_seen.get(one.key, now) for one in suspicions}
 
 
+class _Debt(Struct, frozen=True):
+    """What Argo's controller owes to a run: since when, how certainly, and because of what."""
+
+    since_at: datetime
+    is_certain: bool
+    cause: str
+
+
 class ControllerActivity:
     """Tells whether Argo's controller does anything.
 
@@ -52,7 +61,7 @@ class ControllerActivity:
         self._grace_seconds = grace_seconds
         self._is_running = is_running
         self._moved_at: datetime | None = None
-        self._owed: dict[NamespacedName, tuple[datetime, Owed]] = {}
+        self._owed: dict[NamespacedName, _Debt] = {}
         self._was_announced = False
         self._is_silent = False
         self.resumed_at: datetime | None = None
@@ -64,9 +73,13 @@ class ControllerActivity:
 
     def record_owed(self, workflow: NamespacedName, suspicions: Iterable[tuple[Suspicion, datetime]]) -> None:
         """Record what the controller owes to a run, and since when."""
-        owed = [(since, one.owed) for one, since in suspicions if one.owed is not Owed.NO]
+        owed = [
+            _Debt(since, one.owed is Owed.CERTAINLY, one.cause or "/".join(workflow))
+            for one, since in suspicions
+            if one.owed is not Owed.NO
+        ]
         if owed:
-            self._owed[workflow] = min(owed, key=lambda pair: (pair[1] is not Owed.CERTAINLY, pair[0]))
+            self._owed[workflow] = min(owed, key=lambda debt: (not debt.is_certain, debt.since_at))
         else:
             self._owed.pop(workflow, None)
 
@@ -75,9 +88,9 @@ class ControllerActivity:
         if self._moved_at is not None and (now - self._moved_at).total_seconds() < self._grace_seconds:
             overdue = []
         else:
-            overdue = [pair for name, pair in tuple(self._owed.items()) if self._is_overdue(name, pair[0])]
-        is_proof = len(overdue) >= SEVERAL or any(owed is Owed.CERTAINLY for _, owed in overdue)
-        since_at = min(since for since, _ in overdue) if is_proof else None
+            overdue = [debt for name, debt in tuple(self._owed.items()) if self._is_overdue(name, debt.since_at)]
+        is_proof = len({debt.cause for debt in overdue}) >= SEVERAL or any(debt.is_certain for debt in overdue)
+        since_at = min(debt.since_at for debt in overdue) if is_proof else None
         if self._is_silent and since_at is None:
             self.resumed_at = now
         self._is_silent = since_at is not None

@@ -565,6 +565,14 @@ def test_several_failures_have_one_command_for_all_their_logs() -> None:
             a_stalled(StallReason.MAIN_ENDED, "main exited with code 1, and artifact-plugin-gcs keeps the pod alive"),
             "kubectl logs pod-1 -c artifact-plugin-gcs",
         ),
+        (
+            a_stalled(StallReason.MAIN_ENDED, "main exited with code 0, and its pod does not end on machine gpu-12"),
+            "kubectl get node gpu-12",
+        ),
+        (
+            a_stalled(StallReason.AGENT_GONE, "whose pod wf-1-agent does not work: its container main crashes"),
+            "kubectl logs wf-1-agent -c main --previous",
+        ),
         (a_stalled(StallReason.POD_TERMINATING, "hangs in Terminating on machine gpu-12"), "kubectl get node gpu-12"),
         (
             a_stalled(StallReason.POD_TERMINATING, "hangs in Terminating; its finalizer a/b holds it"),

@@ -14,7 +14,7 @@ from wfreport.cache.running import PollPolicy, RunningWorkflows
 from wfreport.cache.stalls import ControllerActivity
 from wfreport.core.snapshot.decode import decode_pod, decode_workflow
 from wfreport.core.snapshot.identity import is_labelled_completed
-from wfreport.core.snapshot.model import Snapshot
+from wfreport.core.snapshot.model import PodEvidence, Snapshot
 from wfreport.core.stall.model import StallFinding, StallGraces
 from wfreport.evidence.stalls import StallInspection, StallInspector
 from wfreport.kube.errors import ApiError, NotFoundError
@@ -50,6 +50,7 @@ class StallWorld:
         self.pods: dict[str, Pod] = {}
         self.workflows: dict[tuple[str, str], Snapshot] = {}
         self.stored: dict[tuple[str, str], Stalled] = {}
+        self.evidence: dict[str, PodEvidence] = {}
         self.lists = 0
         self.error: ApiError | None = None
         self.metrics = Metrics()
@@ -115,7 +116,7 @@ class StallWorld:
         name = (meta.namespace, meta.name)
         stalled = self.stored.get(name)
         stored = [ReportStatus(stalled=stalled)] if stalled else []
-        inspection = await self.inspector.inspect(snapshot, stored, self.running.get(name), {}, now=self.now)
+        inspection = await self.inspector.inspect(snapshot, stored, self.running.get(name), self.evidence, now=self.now)
         if is_labelled_completed(snapshot.workflow):
             self.running.discard(name)
         else:

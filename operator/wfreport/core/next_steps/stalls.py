@@ -25,6 +25,7 @@ _LABEL_WORKFLOW: Final = "workflows.argoproj.io/workflow"
 _LABEL_COMPLETE: Final = "workflows.argoproj.io/report-outputs-completed=true"
 _ALIVE: Final = lazy_pattern(r", and (\w[\w.-]{0,252}(?:, \w[\w.-]{0,252}){0,20}) keeps? (?:the pod|it) alive")
 _MACHINE: Final = lazy_pattern(r"on machine (\w[\w.-]{0,252})")
+_CRASH: Final = lazy_pattern(r"whose pod (\w[\w.-]{0,252}) .{0,300}its container (\w[\w.-]{0,252}) crashes")
 
 _QUIT: Final = {
     "istio-proxy": ("pilot-agent", "request", "POST", "quitquitquit"),
@@ -81,10 +82,23 @@ def _main_ended(stalled: Stalled, run: ReportedRun) -> Steps:
     if sidecars:
         yield NextStep(_ending_with_main(sidecars[0]))
     elif pod and names:
-        yield kubectl(f"why Argo's {names[0]} container does not end", "logs", pod, "-c", names[0])
+        text = f"does Argo's {names[0]} container still store outputs? Then wait for it"
+        yield kubectl(text, "logs", pod, "-c", names[0])
+    elif not names:
+        yield from _machine(stalled)
     if pod:
-        yield kubectl("else delete the pod; the step then fails", "delete", "pod", pod)
+        text = "else delete the pod; the step then fails"
+        lost = "" if sidecars or not names else ", and outputs that are not stored yet are lost"
+        yield kubectl(f"{text}{lost}", "delete", "pod", pod)
     yield argo("or end the run", "terminate", run.workflow)
+
+
+def _machine(stalled: Stalled) -> Steps:
+    """Yield the command that shows whether the machine is alive, if the message names it."""
+    machine = _MACHINE.search(stalled.message or "")
+    if machine:
+        text = f"is it Ready? If not, bring it back; if it is gone for good: kubectl delete node {machine[1]}"
+        yield kubectl(text, "get", "node", machine[1], namespace="")
 
 
 def _ending_with_main(sidecar: str) -> str:
@@ -113,10 +127,8 @@ def _main_not_started(stalled: Stalled, run: ReportedRun) -> Steps:
 
 
 def _terminating(stalled: Stalled, run: ReportedRun) -> Steps:
-    machine, pod = _MACHINE.search(stalled.message or ""), _pod_name(run)
-    if machine:
-        text = f"is it Ready? If not, bring it back; if it is gone for good: kubectl delete node {machine[1]}"
-        yield kubectl(text, "get", "node", machine[1], namespace="")
+    pod = _pod_name(run)
+    yield from _machine(stalled)
     yield _pods(run, "the state of its pods")
     if pod and "finalizer" in (stalled.message or ""):
         yield kubectl("its finalizers: end what holds it", "get", "pod", pod, "-o", "jsonpath={.metadata.finalizers}")
@@ -139,8 +151,10 @@ def _result_missing(stalled: Stalled, run: ReportedRun) -> Steps:
 
 
 def _agent_gone(stalled: Stalled, run: ReportedRun) -> Steps:
-    machine = _MACHINE.search(stalled.message or "")
-    if machine:
+    machine, crash = _MACHINE.search(stalled.message or ""), _CRASH.search(stalled.message or "")
+    if crash:
+        yield kubectl("why it crashes", "logs", crash[1], "-c", crash[2], "--previous")
+    elif machine:
         yield kubectl("the state of its machine", "describe", "node", machine[1], namespace="")
     yield _pods(run, "the agent's pod ends in -agent")
     yield from end_and_resubmit(run)

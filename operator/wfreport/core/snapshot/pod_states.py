@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER, Node
+from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER, Node, Phase
 from wfreport.api.calendar import shifted
 from wfreport.api.kubernetes import ContainerStatus, Pod, PodCondition, StateTerminated, StateWaiting
 
@@ -36,12 +36,12 @@ def is_argos_container(name: str | None) -> bool:
 
 
 class MainEnd(Struct, frozen=True):
-    """The end of a pod's main containers while others keep the pod alive.
+    """The end of a pod's main containers while the pod itself does not end.
 
     Attributes:
         container: name of the main container with the highest exit code.
         state: how it ended.
-        alive: names of the containers that still run.
+        alive: names of the containers that still run, or that are started again; empty if all have ended.
         at: when the last main container ended; None if that is unknown.
     """
 
@@ -51,10 +51,23 @@ class MainEnd(Struct, frozen=True):
     at: datetime | None
 
 
-def is_of_an_earlier_run(pod: Pod, node: Node) -> bool:
-    """Return whether the pod has the name or the id of the node's pod, but is from before a manual retry."""
+def is_of_an_earlier_run(pod: Pod, node: Node, *, skew: timedelta = CLOCK_SKEW) -> bool:
+    """Return whether the pod has the name or the id of the node's pod, but has been replaced.
+
+    It is from before a manual retry, or Argo deletes it to start the step again (``pod_restart.go``, since 4.0).
+    """
+    if pod.metadata.uid and pod.metadata.uid == node.restarting_pod_uid:
+        return True
+    if node.failed_pod_restarts and node.phase == Phase.RUNNING and has_failed_before_its_start(pod):
+        return True
     created_at = pod.metadata.creation_timestamp
-    return created_at is not None and node.started_at is not None and created_at < shifted(node.started_at, -CLOCK_SKEW)
+    return created_at is not None and node.started_at is not None and created_at < shifted(node.started_at, -skew)
+
+
+def has_failed_before_its_start(pod: Pod) -> bool:
+    """Return whether the pod failed, and none of its main containers ever ran: Argo may start the step again."""
+    ends = (terminated(status) for status in main_statuses(pod))
+    return pod.status.phase == "Failed" and not any(end and end.started_at for end in ends)
 
 
 def all_statuses(pod: Pod) -> Iterator[ContainerStatus]:
@@ -76,12 +89,12 @@ def main_statuses(pod: Pod, names: Collection[str] = ()) -> list[ContainerStatus
 
 
 def main_end(pod: Pod, names: Collection[str] = ()) -> MainEnd | None:
-    """Return the end of a running pod's main containers if only others still run; None otherwise."""
+    """Return the end of a running pod's main containers; None if one of them has not ended."""
     own = main_statuses(pod, names)
     ends = [(status.name, end) for status in own if (end := terminated(status))]
     mains, statuses = {status.name for status in own}, pod.status.container_statuses
-    alive = tuple(one.name for one in statuses if one.name not in mains and one.state and one.state.running)
-    if not ends or len(ends) < len(own) or not alive:
+    alive = tuple(one.name for one in statuses if one.name not in mains and one.state and not one.state.terminated)
+    if not ends or len(ends) < len(own):
         return None
     container, state = max(ends, key=lambda ended: ended[1].exit_code)
     return MainEnd(container, state, alive, latest_end(own))

@@ -82,6 +82,7 @@ def lock_suspicions(snapshot: Snapshot, facts: StallFacts, graces: StallGraces) 
             None,
             node.id if node else "",
             owed=Owed.PERHAPS,
+            cause=lock.name,
         )
 
 

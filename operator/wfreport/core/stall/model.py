@@ -104,6 +104,7 @@ class Suspicion(Struct, frozen=True):
         since_at: when it began, according to the objects; None if they have no time of it.
         node_id: id of the step; empty for the Workflow itself.
         owed: whether Argo's controller should have ended this state.
+        cause: what several runs may wait for alike, as a lock; empty if the state is the run's own.
     """
 
     reason: StallReason
@@ -112,6 +113,7 @@ class Suspicion(Struct, frozen=True):
     since_at: datetime | None = None
     node_id: str = ""
     owed: Owed = Owed.NO
+    cause: str = ""
 
     @property
     def key(self) -> tuple[str, str]:

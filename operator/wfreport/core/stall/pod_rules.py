@@ -1,37 +1,45 @@
 """Suspicions from the pods of steps that have not ended for Argo."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from wfreport.api.argo import (
     ANNOTATION_NODE_ID,
-    EXECUTOR_CONTAINERS,
     UNFINISHED_PHASES,
     Node,
     NodeType,
     Phase,
 )
-from wfreport.api.kubernetes import ContainerStatus, Pod
+from wfreport.api.kubernetes import Pod
 from wfreport.api.reasons import StallReason
 from wfreport.core.snapshot.model import Snapshot
 from wfreport.core.snapshot.pod_names import pod_name
 from wfreport.core.snapshot.pod_states import (
     ENDED_PHASES,
+    MainEnd,
     all_statuses,
-    failed_container,
     has_start_error,
+    is_argos_container,
     is_of_an_earlier_run,
     is_unready,
     latest_end,
     main_end,
     terminated,
 )
+from wfreport.core.stall.agent import AgentTrouble, agent_trouble, failure_clause
 from wfreport.core.stall.model import Owed, PodsSeen, StallGraces, Suspicion
 
 _WAITING_TYPES: Final = frozenset({NodeType.HTTP, NodeType.PLUGIN})
 _LABEL_COMPONENT: Final = "workflows.argoproj.io/component"
 _AGENT_SUFFIX: Final = "-agent"
+
+_SKEW_OF_EXISTING: Final = timedelta(minutes=10)
+"""Tolerated difference between the clocks of Argo's controller, which starts a step, and of the API server, which
+creates its pod. A pod that exists is the step's own, since Argo creates no other of its name: so this may be long."""
+
+_USUAL_TERMINATION_SECONDS: Final = 30
+"""Kubernetes' default of a pod's grace period, which is a part of every grace time."""
 
 
 def pod_suspicions(snapshot: Snapshot, pods: PodsSeen, graces: StallGraces) -> Iterator[Suspicion]:
@@ -40,7 +48,7 @@ def pod_suspicions(snapshot: Snapshot, pods: PodsSeen, graces: StallGraces) -> I
     for node in snapshot.nodes.values():
         if node.type == NodeType.POD and node.phase in UNFINISHED_PHASES:
             pod = pods.by_node.get(node.id)
-            if pod and is_of_an_earlier_run(pod, node):
+            if pod and is_of_an_earlier_run(pod, node, skew=_SKEW_OF_EXISTING):
                 continue
             found = _of_pod(snapshot, node, pod, graces, sets) if pod else _gone(snapshot, node, pods, graces)
             if found:
@@ -101,7 +109,7 @@ def _gone(snapshot: Snapshot, node: Node, pods: PodsSeen, graces: StallGraces) -
 
 
 def _ended(snapshot: Snapshot, node: Node, pod: Pod, graces: StallGraces) -> Suspicion:
-    at, has_succeeded = _last_end(pod), pod.status.phase == "Succeeded"
+    at, has_succeeded = latest_end(all_statuses(pod)), pod.status.phase == "Succeeded"
     completion = snapshot.workflow.status.task_results_completion_status
     if has_succeeded and (node.task_result_synced is False or completion.get(node.id) is False):
         message = (
@@ -111,7 +119,7 @@ def _ended(snapshot: Snapshot, node: Node, pod: Pod, graces: StallGraces) -> Sus
             StallReason.TASK_RESULT_MISSING, message, graces.task_result_seconds, at, node, owed=Owed.PERHAPS
         )
     message = (
-        f"the pod of {node.display_name} has {pod.status.phase.lower()}{_failure_of(pod)}, "
+        f"the pod of {node.display_name} has {pod.status.phase.lower()}{failure_clause(pod)}, "
         f"and Argo reports the step as {node.phase.lower()}"
     )
     has_failed_init = any((end := terminated(one)) and end.exit_code for one in pod.status.init_container_statuses)
@@ -119,19 +127,9 @@ def _ended(snapshot: Snapshot, node: Node, pod: Pod, graces: StallGraces) -> Sus
     return _suspicion(StallReason.POD_GONE, message, graces.seconds, at, node, owed=owed)
 
 
-def _failure_of(pod: Pod) -> str:
-    """Return why a pod failed, in brackets; empty if that is unknown."""
-    failed = failed_container(pod)
-    if failed:
-        name, state = failed
-        message = f": {state.message.strip()}" if state.message.strip() else ""
-        return f" ({name} exited with code {state.exit_code}{message})"
-    return f" ({pod.status.reason})" if pod.status.reason else ""
-
-
 def _terminating(node: Node, pod: Pod, graces: StallGraces) -> Suspicion:
     """Return the suspicion that a pod cannot be deleted. Its deletionTimestamp is the end of its own grace period."""
-    machine = f" on machine {pod.spec.node_name}" if pod.spec.node_name else ""
+    machine = _on_machine(pod)
     holder = f"; its finalizer {', '.join(pod.metadata.finalizers)} holds it" if pod.metadata.finalizers else ""
     lost = "; the machine may be lost" if is_unready(pod) and not holder and machine else ""
     message = f"the pod of {node.display_name} hangs in Terminating{machine}{holder}{lost}"
@@ -143,45 +141,62 @@ def _main_ended(node: Node, pod: Pod, graces: StallGraces, set_names: Collection
     ended = main_end(pod, set_names)
     if ended is None:
         return None
-    state, alive = ended.state, ", ".join(ended.alive)
-    keeps = f"and {alive} keeps the pod alive" if len(ended.alive) == 1 else f"and {alive} keep it alive"
+    state, keeps = ended.state, _what_keeps(pod, ended.alive)
     if has_start_error(state):
         message = f"{node.display_name} could not start its main container ({state.reason}, exit code "
         message += f"{state.exit_code}), {keeps}{f': {state.message}' if state.message else ''}"
         return _suspicion(StallReason.MAIN_NOT_STARTED, message, graces.seconds, ended.at, node)
-    is_saving = not state.exit_code and any(name in EXECUTOR_CONTAINERS for name in ended.alive)
-    grace_seconds = graces.outputs_seconds if is_saving else graces.seconds
     message = f"the main container of {node.display_name} exited with code {state.exit_code}, {keeps}"
-    return _suspicion(StallReason.MAIN_ENDED, message, grace_seconds, ended.at, node)
+    return _suspicion(StallReason.MAIN_ENDED, message, _seconds_to_end(pod, ended, graces), ended.at, node)
+
+
+def _what_keeps(pod: Pod, alive: Sequence[str]) -> str:
+    """Return what keeps a pod from ending. Without any container, it is the kubelet, as on a machine that is lost."""
+    if not alive:
+        return f"and its pod does not end{_on_machine(pod)}, although no container of it runs"
+    return f"and {', '.join(alive)} {'keeps the pod' if len(alive) == 1 else 'keep it'} alive"
+
+
+def _on_machine(pod: Pod) -> str:
+    return f" on machine {pod.spec.node_name}" if pod.spec.node_name else ""
+
+
+def _seconds_to_end(pod: Pod, ended: MainEnd, graces: StallGraces) -> float:
+    """Return how long the other containers may outlive the main ones.
+
+    Argo's stores logs and outputs, also those of a step that failed. Sidecars get SIGTERM, and have the pod's
+    own grace period to end.
+    """
+    own_seconds = pod.spec.termination_grace_period_seconds or 0
+    seconds = graces.seconds + max(0, own_seconds - _USUAL_TERMINATION_SECONDS)
+    is_saving = any(is_argos_container(name) for name in ended.alive)
+    return max(seconds, graces.outputs_seconds) if is_saving else seconds
 
 
 def _agent(snapshot: Snapshot, pods: PodsSeen, graces: StallGraces) -> Iterator[Suspicion]:
     """Yield that steps wait for an agent that has ended, or that does not exist.
 
     A step that the agent has taken up is Running, and an agent may serve several Workflows: so if no agent is among the
-    Workflow's pods, only pending steps wait for one.
+    Workflow's pods, only pending steps wait for one. A step that waits for a lock needs none yet.
     """
     waiting = [
-        node for node in snapshot.nodes.values() if node.type in _WAITING_TYPES and node.phase in UNFINISHED_PHASES
+        node
+        for node in snapshot.nodes.values()
+        if node.type in _WAITING_TYPES and node.phase in UNFINISHED_PHASES and not _waits_for_lock(node)
     ]
     agent = pods.agent
     if agent is None:
         waiting = [node for node in waiting if node.phase == Phase.PENDING] if pods.is_complete else []
-        state, at = "does not exist", None
-    elif agent.status.phase in ENDED_PHASES or _all_ended(agent.status.container_statuses):
-        state, at = _how_the_agent_ended(agent), _last_end(agent)
-    else:
-        return
-    if waiting:
+    trouble = agent_trouble(agent) if agent else AgentTrouble("does not exist", None)
+    if waiting and trouble:
         names = ", ".join(node.display_name for node in waiting[:3])
-        message = f"{names} wait for Argo's agent, whose pod {state}"
-        yield _suspicion(StallReason.AGENT_GONE, message, graces.seconds, at, waiting[0], owed=Owed.PERHAPS)
+        message = f"{names} wait{'s' if len(waiting) == 1 else ''} for Argo's agent, whose pod {trouble.state}"
+        owed = Owed.PERHAPS if agent is None or agent.status.phase in ENDED_PHASES else Owed.NO
+        yield _suspicion(StallReason.AGENT_GONE, message, graces.seconds, trouble.since_at, waiting[0], owed=owed)
 
 
-def _how_the_agent_ended(agent: Pod) -> str:
-    phase = agent.status.phase if agent.status.phase in ENDED_PHASES else "ended"
-    machine = f" on machine {agent.spec.node_name}" if agent.spec.node_name else ""
-    return f"{agent.metadata.name} has {phase.lower()}{machine}{_failure_of(agent)}"
+def _waits_for_lock(node: Node) -> bool:
+    return node.synchronization_status is not None and bool(node.synchronization_status.waiting)
 
 
 def _suspicion(
@@ -194,11 +209,3 @@ def _suspicion(
     owed: Owed = Owed.NO,
 ) -> Suspicion:
     return Suspicion(reason, message, grace_seconds, since_at, node.id, owed=owed)
-
-
-def _all_ended(statuses: Sequence[ContainerStatus]) -> bool:
-    return bool(statuses) and all(terminated(one) for one in statuses)
-
-
-def _last_end(pod: Pod) -> datetime | None:
-    return latest_end(all_statuses(pod))

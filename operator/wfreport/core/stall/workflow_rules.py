@@ -4,7 +4,7 @@ Argo's controller is driven by events. If it misses one, or waits for something 
 Workflow again; the newest time of its nodes is then the time since which it hangs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final
 
@@ -20,9 +20,22 @@ CONDITION_ARTIFACT_GC_ERROR: Final = "ArtifactGCError"
 
 _KNOWN: Final = frozenset({NodesState.READ, NodesState.NONE_YET})
 _LEAVES: Final = frozenset({NodeType.POD, NodeType.CONTAINER, NodeType.HTTP, NodeType.PLUGIN, NodeType.SUSPEND})
-_BACKOFF: Final = lazy_pattern(r"^Backoff for (.*)$")  # operator.go:1092, humanize.RelativeDuration
-_PART: Final = lazy_pattern(r"(\d{1,9}) (day|hour|minute|second)s?\b")
-_UNIT_SECONDS: Final = {"day": 86400, "hour": 3600, "minute": 60, "second": 1}
+_BACKOFF: Final = lazy_pattern(r"^Backoff for (.*)$")  # operator.go:1092, humanize.Duration
+_PART: Final = lazy_pattern(r"(\d{1,9}) (year|month|week|day|hour|minute|second)s?\b")
+_HOUR: Final = 3600
+_DAY: Final = 24 * _HOUR
+_UNIT_SECONDS: Final = {
+    "year": 360 * _DAY,
+    "month": 30 * _DAY,
+    "week": 7 * _DAY,
+    "day": _DAY,
+    "hour": _HOUR,
+    "minute": 60,
+    "second": 1,
+}
+_LEFT_OUT_SECONDS: Final = {"year": 360 * _DAY, "month": 30 * _DAY, "week": 7 * _DAY, "day": _HOUR, "hour": 60}
+"""What the words can lack at most, by their largest unit: they have whole hours beside days, and whole weeks beside
+hours."""
 
 
 def workflow_suspicions(snapshot: Snapshot, graces: StallGraces) -> Iterator[Suspicion]:
@@ -114,10 +127,9 @@ def _not_started(snapshot: Snapshot, graces: StallGraces) -> Suspicion:
 
 def _running(snapshot: Snapshot, graces: StallGraces) -> Iterator[Suspicion]:
     leaves = list(unfinished_leaves(snapshot))
-    late = [leaf for leaf in leaves if leaf.type == NodeType.RETRY and len(leaves) == 1]
-    if leaves and not late:
+    if any(not _backoff(leaf) for leaf in leaves):
         return
-    since_at = _backoff_end(snapshot, late[0]) if late else newest_time(snapshot)
+    since_at = _last_backoff_end(snapshot, leaves) if leaves else newest_time(snapshot)
     yield _missing_result(snapshot, graces, since_at) or _nothing_scheduled(snapshot, graces, since_at)
 
 
@@ -162,8 +174,16 @@ def _backoff(node: Node) -> str:
     return match[1] if match else ""
 
 
+def _last_backoff_end(snapshot: Snapshot, retries: Iterable[Node]) -> datetime | None:
+    """Return when the last of several backoffs was over; None if that is unknown of one of them."""
+    ends = [_backoff_end(snapshot, retry) for retry in retries]
+    return max((end for end in ends if end), default=None) if all(ends) else None
+
+
 def _backoff_end(snapshot: Snapshot, retry: Node) -> datetime | None:
-    """Return when the next attempt of a Retry node was due, counted from the end of the last one."""
+    """Return when the next attempt of a Retry node was due at the latest, counted from the end of the last one."""
     ends = [child.finished_at for child in snapshot.tree.children(retry) if child.finished_at]
-    seconds = sum(int(number) * _UNIT_SECONDS[unit] for number, unit in _PART.findall(_backoff(retry)))
+    parts = _PART.findall(_backoff(retry))
+    seconds = sum(int(number) * _UNIT_SECONDS[unit] for number, unit in parts)
+    seconds += max((_LEFT_OUT_SECONDS.get(unit, 0) for _, unit in parts), default=0)
     return shifted(max(ends), duration_of(seconds)) if ends else None

@@ -62,7 +62,7 @@ def hung_pod(node: Node, evidence: PodEvidence | None, set_names: Collection[str
         since_at = latest_end(pod.status.container_statuses)
         return HungPod(POD_SUCCEEDED, "its pod succeeded, and Argo has not recorded it", since_at)
     ended = main_end(pod, set_names) if pod.status.phase == "Running" else None
-    return _main_ended(ended) if ended else None
+    return _main_ended(ended) if ended and ended.alive else None
 
 
 def _terminating(pod: Pod, since_at: datetime, events: Sequence[Event]) -> HungPod:

@@ -1,0 +1,68 @@
+"""Finds out whether Argo's agent, the pod that carries out HTTP and plugin steps, does its work."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from wfreport.api.kubernetes import Pod
+from wfreport.core.snapshot.pod_states import (
+    ENDED_PHASES,
+    all_statuses,
+    failed_container,
+    latest_end,
+    main_statuses,
+    terminated,
+)
+
+_CRASHES = "CrashLoopBackOff"
+
+
+class AgentTrouble(Struct, frozen=True):
+    """Why an agent does not work.
+
+    Attributes:
+        state: the state of its pod, as the predicate of a sentence.
+        since_at: when it began; None if the pod has no time of it.
+    """
+
+    state: str
+    since_at: datetime | None
+
+
+def agent_trouble(agent: Pod) -> AgentTrouble | None:
+    """Return why an agent does not work; None if it does, or if it may still start.
+
+    Its containers are started again when they fail. So one that crashes is never ended for long, and has no time since
+    when it does so; the plugins beside it keep its pod alive when it has ended itself.
+    """
+    name, machine = agent.metadata.name, f" on machine {agent.spec.node_name}" if agent.spec.node_name else ""
+    if agent.status.phase in ENDED_PHASES:
+        state = f"{name} has {agent.status.phase.lower()}{machine}{failure_clause(agent)}"
+        return AgentTrouble(state, latest_end(all_statuses(agent)))
+    if agent.metadata.deletion_timestamp:
+        return AgentTrouble(f"{name} hangs in Terminating{machine}", agent.metadata.deletion_timestamp)
+    crashing = next(
+        (
+            one
+            for one in agent.status.container_statuses
+            if (one.state and one.state.waiting and one.state.waiting.reason == _CRASHES)
+        ),
+        None,
+    )
+    if crashing:
+        state = f"{name} does not work{machine}: its container {crashing.name} crashes again and again"
+        return AgentTrouble(state, None)
+    main = main_statuses(agent)
+    if main and all(terminated(one) for one in main):
+        return AgentTrouble(f"{name} has ended{machine}{failure_clause(agent)}", latest_end(main))
+    return None
+
+
+def failure_clause(pod: Pod) -> str:
+    """Return why a pod failed, in brackets; empty if that is unknown."""
+    failed = failed_container(pod)
+    if failed:
+        name, state = failed
+        message = f": {state.message.strip()}" if state.message.strip() else ""
+        return f" ({name} exited with code {state.exit_code}{message})"
+    return f" ({pod.status.reason})" if pod.status.reason else ""

@@ -1,0 +1,242 @@
+"""Runs that look hung and are well, and runs that look well and hang."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.core.stall.stall_objects import NAMESPACE, START, container, node, pod, stamp, workflow
+from tests.core.stall.stall_world import StallWorld
+
+from wfreport.core.snapshot.decode import decode_pod
+from wfreport.core.snapshot.model import PodEvidence
+from wfreport.core.timing.hung_pods import hung_pod
+
+Documents = tuple[dict[str, Any], ...]
+
+HOUR = 3600.0
+ROOT = node("", kind="DAG", children=["wf.train"])
+STEP = node("train")
+WORKING = (container("main"), container("wait"))
+ENDED = (container("main", 0), container("wait", 0))
+LOCK = "team/Mutex/m"
+WAITS = {"synchronization": {"mutex": {"waiting": [{"mutex": LOCK, "holder": "team/first"}]}}}
+HOLDS = {"synchronization": {"mutex": {"holding": [{"mutex": LOCK, "holder": "team/first"}]}}}
+FIRST = workflow(node("", kind="DAG"), node("work"), name="first", status=HOLDS)
+FIRST_WELL = workflow(ROOT, node("approve", "Running", "Suspend"), name="well")
+OF_LOCK: dict[str, Any] = {
+    "synchronizationStatus": {"waiting": LOCK},
+    "message": f"Waiting for {LOCK} lock. Lock status: 0/1",
+}
+
+
+def agent(*containers: dict[str, Any], **parts: Any) -> dict[str, Any]:
+    """Return the pod of Argo's agent."""
+    metadata = {"name": "wf-1-agent", "annotations": {}} | parts.pop("metadata", {})
+    return pod("agent", *containers, metadata=metadata, **parts)
+
+
+def crashing(name: str) -> dict[str, Any]:
+    """Return a container that is started again after each crash."""
+    return {"name": name, "restartCount": 30, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}
+
+
+def backoff(words: str, *names: str) -> dict[str, Any]:
+    """Return a Workflow whose attempts have failed after 20 s and are to be made again."""
+    nodes = [node("", kind="DAG")]
+    for name in names or ("train",):
+        attempt = f"{name}(0)"
+        nodes.append(node(name, kind="Retry", message=f"Backoff for {words}", children=[f"wf.{attempt}"]))
+        nodes.append(node(attempt, "Failed"))
+    return workflow(*nodes)
+
+
+def first_finding(
+    document: dict[str, Any], pods: Documents, others: Documents, seconds: float, *, every_seconds: float = 60
+) -> tuple[str, float, str] | None:
+    """Return the reason of the first finding, after how many seconds it came, and its message; None without one."""
+    world = StallWorld(START)
+    for one in pods:
+        world.put_pod(one)
+    snapshots = [world.put(one) for one in (document, *others)]
+    finding = asyncio.run(world.poll_for(seconds, *snapshots, every_seconds=every_seconds))
+    return (finding.suspicion.reason, world.seconds(), finding.suspicion.message) if finding else None
+
+
+FLUSHING = pod("wf.train", *ENDED, container("vector"), spec={"terminationGracePeriodSeconds": 1200})
+HEALTHY: dict[str, tuple[dict[str, Any], Documents, Documents, float]] = {
+    "an HTTP step that waits for a lock needs no agent yet": (
+        workflow(ROOT, node("call", "Pending", "HTTP", **OF_LOCK), status=WAITS),
+        (pod("wf.work", *WORKING, owner="first"),),
+        (FIRST,),
+        3 * HOUR,
+    ),
+    "logs and outputs of a step that failed are stored": (
+        workflow(ROOT, STEP),
+        (pod("wf.train", container("main", 1), container("wait")),),
+        (),
+        1800,
+    ),
+    "the same without an init container": (
+        workflow(ROOT, STEP),
+        (pod("wf.train", container("main", 1), container("supervisor")),),
+        (),
+        1800,
+    ),
+    "a plugin stores artifacts": (
+        workflow(ROOT, STEP),
+        (pod("wf.train", *ENDED, container("artifact-plugin-s3")),),
+        (),
+        1800,
+    ),
+    "a sidecar with a long grace period flushes": (workflow(ROOT, STEP), (FLUSHING,), (), 1200),
+    "a backoff that is told in whole hours": (backoff("1 day 0 hours"), (), (), 24.9 * HOUR),
+    "a backoff that is told in whole weeks": (backoff("1 week 3 hours"), (), (), 13 * 24 * HOUR),
+    "a backoff of months": (backoff("2 months 0 hours"), (), (), 80 * 24 * HOUR),
+    "the agent was started again": (
+        workflow(ROOT, node("call", "Running", "HTTP")),
+        (agent({"name": "main", "restartCount": 3, "state": {"running": {"startedAt": stamp(600)}}}),),
+        (),
+        9 * HOUR,
+    ),
+    "the agent starts": (
+        workflow(ROOT, node("call", "Running", "HTTP")),
+        (agent({"name": "main", "state": {"waiting": {"reason": "ContainerCreating"}}}, phase="Pending"),),
+        (),
+        HOUR,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", HEALTHY)
+def test_a_run_that_only_looks_hung_is_not_reported(kind: str) -> None:
+    document, pods, others, seconds = HEALTHY[kind]
+    assert first_finding(document, pods, others, seconds, every_seconds=60 if seconds < 48 * HOUR else 900) is None
+
+
+NATIVE = {"name": "istio-proxy", "state": {"running": {"startedAt": stamp(3)}}}
+AHEAD = (node("", kind="DAG", start=120), node("train", start=120))
+TERMINATING = {"deletionTimestamp": stamp(300)}
+CALLS = workflow(ROOT, node("call", "Running", "Plugin"))
+HUNG: dict[str, tuple[dict[str, Any], Documents, Documents, str, float, str]] = {
+    "a sidecar that crashes again and again": (
+        workflow(ROOT, STEP),
+        (pod("wf.train", *ENDED, crashing("proxy")),),
+        (),
+        "MainEnded",
+        18,
+        "and proxy keeps the pod alive",
+    ),
+    "a pod that goes on without any container": (
+        workflow(ROOT, STEP),
+        (pod("wf.train", *ENDED, init=[NATIVE]),),
+        (),
+        "MainEnded",
+        18,
+        "and its pod does not end on machine host-1, although no container of it runs",
+    ),
+    "the same before a machine is known": (
+        workflow(ROOT, STEP),
+        (pod("wf.train", *ENDED, spec={"nodeName": ""}),),
+        (),
+        "MainEnded",
+        18,
+        "and its pod does not end, although no container of it runs",
+    ),
+    "a sidecar, and the controller's clock is two minutes ahead": (
+        workflow(*AHEAD),
+        (pod("wf.train", container("main", 0, end=200), container("wait", 0), container("istio-proxy")),),
+        (),
+        "MainEnded",
+        200,
+        "istio-proxy",
+    ),
+    "an agent that crashes again and again": (
+        CALLS,
+        (agent(crashing("main")),),
+        (),
+        "AgentGone",
+        180,
+        "call waits for Argo's agent, whose pod wf-1-agent does not work on machine host-1: its container main crashes",
+    ),
+    "a plugin of the agent that crashes again and again": (
+        CALLS,
+        (agent(crashing("volcano"), container("main")),),
+        (),
+        "AgentGone",
+        180,
+        "its container volcano crashes",
+    ),
+    "an agent that ended beside its plugin": (
+        CALLS,
+        (agent(container("volcano"), container("main", 2), spec={"nodeName": ""}),),
+        (),
+        "AgentGone",
+        18,
+        "wf-1-agent has ended (main exited with code 2)",
+    ),
+    "an agent on a dead machine": (
+        CALLS,
+        (agent(container("main"), metadata=TERMINATING),),
+        (),
+        "AgentGone",
+        300,
+        "wf-1-agent hangs in Terminating on machine host-1",
+    ),
+    "two backoffs that are over": (backoff("1 minute 0 seconds", "a", "b"), (), (), "NothingScheduled", 80, "no step"),
+}
+
+
+@pytest.mark.parametrize("kind", HUNG)
+def test_a_run_that_only_looks_well_is_reported_in_time(kind: str) -> None:
+    document, pods, others, reason, began, words = HUNG[kind]
+    found = first_finding(document, pods, others, 2 * HOUR)
+    assert found is not None
+    assert found[0] == reason
+    assert began + 300 <= found[1] <= began + 300 + 60
+    assert words in found[2]
+
+
+def test_a_leaked_lock_that_several_runs_wait_for_is_no_silent_controller() -> None:
+    world = StallWorld(START)
+    waiting = node("train", "Pending", **OF_LOCK)
+    snapshots = [world.put(workflow(ROOT, waiting, status=WAITS, name=name)) for name in ("a", "b", "c")]
+    asyncio.run(world.poll_for(HOUR, world.put(FIRST_WELL), *snapshots))
+    assert {name: one.reason for (_, name), one in world.stored.items()} == dict.fromkeys("abc", "LockLeaked")
+
+
+# --- a step that Argo starts again by itself, since its first pod was evicted before it ran
+
+EVICTED = pod("wf.train", phase="Failed", status={"reason": "Evicted"}, metadata={"uid": "old"})
+WAITING = node("train", "Pending", message="Unschedulable: 0/3", failedPodRestarts=1, restartingPodUID="old")
+
+
+@pytest.mark.parametrize(
+    ("step", "new"),
+    [
+        (WAITING, pod("wf.train", phase="Pending", spec={"nodeName": ""})),
+        (node("train", failedPodRestarts=1), pod("wf.train", *WORKING)),
+    ],
+    ids=["waits for a machine", "runs"],
+)
+def test_the_pod_that_argo_has_replaced_says_nothing_about_its_step(step: dict[str, Any], new: dict[str, Any]) -> None:
+    world = StallWorld(START)
+    world.put_pod(new)
+    old = PodEvidence(decode_pod(EVICTED))
+    world.evidence["pod-wf.train"] = old
+    snapshot = world.put(workflow(ROOT, step))
+    assert asyncio.run(world.poll_for(HOUR, snapshot)) is None
+    assert hung_pod(snapshot.nodes["wf.train"], old) is None
+
+
+def test_a_pod_that_failed_after_its_start_was_not_replaced() -> None:
+    ran = {"name": "main", "state": {"terminated": {"exitCode": 1, "startedAt": stamp(5), "finishedAt": stamp(9)}}}
+    world = StallWorld(START)
+    world.put_pod(pod("wf.train", ran, phase="Failed"))
+    snapshot = world.put(workflow(ROOT, node("train", failedPodRestarts=1)))
+    finding = asyncio.run(world.poll_for(HOUR, snapshot))
+    assert finding is not None
+    assert world.now - START <= timedelta(seconds=9 + 300 + 60)
+    assert (NAMESPACE, "wf") in world.stored
