@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.builders import a_node, a_report, a_snapshot, at
 
 from wfreport.api.argo import NodeType, Phase
@@ -52,6 +53,26 @@ def test_the_name_of_a_step_that_hangs_stays_if_the_nodes_cannot_be_read_any_mor
     unreadable = Snapshot(running().workflow, {}, NodesState.UNREADABLE)
     assert a_report(unreadable, stored=hung).step == "train"
     assert a_report(unreadable, stored=hung, stall=verdict(node_id="wf.other")).step is None
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("the main container of main exited with code 0", "the main container of load.main exited with code 0"),
+        ("main is Running for Argo", "load.main is Running for Argo"),
+        ("nothing was done: main(0) is Running for Argo", "nothing was done: load.main(0) is Running for Argo"),
+        ("main, b wait for Argo's agent", "load.main, b wait for Argo's agent"),
+        ("no name of it", "no name of it"),
+    ],
+)
+def test_the_message_names_a_step_with_its_task_if_its_own_name_says_too_little(message: str, shown: str) -> None:
+    tasks = [a_node(f"wf.{name}", Phase.RUNNING, NodeType.DAG, end=None) for name in ("load", "train")]
+    steps = [a_node(f"{task.name}.main", Phase.RUNNING, end=None) for task in tasks]
+    run = a_snapshot(running().nodes["wf"], *tasks, *steps, phase=Phase.RUNNING)
+    suspicion = Suspicion(StallReason.MAIN_ENDED, message, 300, at(18), "wf.load.main")
+    stalled = a_report(run, stall=StallVerdict(StallFinding(suspicion, at(18)))).stalled
+    assert stalled is not None
+    assert stalled.message == shown
 
 
 def test_a_wait_of_another_step_is_listed_beside_a_stall() -> None:

@@ -1,5 +1,6 @@
 """Renders that a run hangs: ``status.stalled``, its condition, and its clause in the summary."""
 
+import re
 from datetime import datetime
 
 from wfreport.api.condition import Condition
@@ -7,15 +8,19 @@ from wfreport.api.reason_meanings import STALL_ADVICE
 from wfreport.api.reasons import ConditionType, StallReason
 from wfreport.api.report import ReportStatus, Stalled
 from wfreport.core.redact.text import TextSanitizer, clip
+from wfreport.core.render.columns import StepLabels
 from wfreport.core.render.conditions import condition
 from wfreport.core.render.phrases import tidy
+from wfreport.core.snapshot.step_labels import SEPARATOR
 from wfreport.core.stall.model import StallVerdict
 
 _OF_ENDED = frozenset({StallReason.DELETION_BLOCKED, StallReason.ARTIFACT_GC_FAILED})
 """Reasons that concern what happens after the run."""
 
 
-def render_stalled(verdict: StallVerdict, stored_run: ReportStatus | None, sanitizer: TextSanitizer) -> Stalled | None:
+def render_stalled(
+    verdict: StallVerdict, stored_run: ReportStatus | None, sanitizer: TextSanitizer, labels: StepLabels
+) -> Stalled | None:
     """Return why the run hangs; None if it does not. Without knowledge, the stored finding is kept."""
     if not verdict.is_known:
         return stored_run.stalled if stored_run else None
@@ -25,10 +30,17 @@ def render_stalled(verdict: StallVerdict, stored_run: ReportStatus | None, sanit
     return Stalled(
         reason=suspicion.reason,
         since_at=verdict.finding.since_at,
-        message=sanitizer.text(suspicion.message),
+        message=sanitizer.text(_with_task(suspicion.message, labels.readable(suspicion.node_id))),
         node_id=clip(suspicion.node_id) or None,
         advice=STALL_ADVICE[suspicion.reason],
     )
+
+
+def _with_task(message: str, label: str | None) -> str:
+    """Return the message, with the task before the name of the step that it is about, if the label has one."""
+    task, _, name = (label or "").rpartition(SEPARATOR)
+    subject = rf"(^|\bof |: ){re.escape(name)}(?=[ (,])"
+    return re.sub(subject, lambda found: f"{found[1]}{label}", message, count=1) if task else message
 
 
 def stalled_condition(stalled: Stalled | None, began_at: datetime | None, generation: int | None) -> list[Condition]:

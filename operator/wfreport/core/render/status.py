@@ -116,10 +116,8 @@ def render_status(
         )
     runs = _earlier_runs(stored, is_same_run=stored_run is not None)
     context = _failure_context(snapshot, sanitizer, stored_run, spec, evidence, options)
-    findings = structs.replace(
-        _findings(context, stored_run, stall, now=now, is_first_run=not runs),
-        stalled=render_stalled(stall, stored_run, sanitizer),
-    )
+    found = _findings(context, stored_run, stall, now=now, is_first_run=not runs)
+    findings = structs.replace(found, stalled=render_stalled(stall, stored_run, sanitizer, found.labels))
     status = _status_of_run(findings, context, stored, runs, generation)
     status = with_comparison(status, workflow.metadata.name, known, stored_run)
     status = with_lateness(status, workflow.metadata.name, known, stored_run, now)
