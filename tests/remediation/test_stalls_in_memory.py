@@ -73,6 +73,21 @@ def test_a_run_that_no_action_helps_is_only_notified(reason: str) -> None:
 
 
 @run_async
+async def test_a_report_names_the_right_that_an_answer_lacks_until_it_is_granted() -> None:
+    cluster = InMemoryCluster(policy(STOP))
+    cluster.api.allowed = False
+    await cluster.start()
+    hang(cluster.api, "etl", cluster.clock)
+    await cluster.reconcile(6, 10)
+    assert held(cluster) == "RightsMissing"
+    assert cluster.remediations() == []
+    cluster.api.allowed = True
+    await cluster.reconcile(12, 10)
+    assert executed(cluster, "Stop")[:2] == ("True", "Executed")
+    assert held(cluster) is None
+
+
+@run_async
 async def test_a_silent_controller_holds_every_policy_and_every_message() -> None:
     cluster = await hung(STOP, reason="ControllerSilent")
     assert (cluster.remediations(), cluster.inbox.received) == ([], [])

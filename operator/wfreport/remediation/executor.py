@@ -8,7 +8,7 @@ from typing import Final
 from msgspec import Struct
 
 from wfreport.api.policy import RemediationPolicy
-from wfreport.api.reasons import RemediationReason
+from wfreport.api.reasons import PolicyReason, RemediationReason
 from wfreport.api.remediation import NOTIFY_LOCKS, LockClass, Plan, Remediation, ReportRef
 from wfreport.api.report import WorkflowReport
 from wfreport.cache.remediation import RemediationCache
@@ -17,6 +17,7 @@ from wfreport.core.decide.model import Decision, Run
 from wfreport.core.plan.refusal import RefusedError
 from wfreport.core.record.dropped import dropped_intent
 from wfreport.core.record.freshness import is_fresh_intent
+from wfreport.core.record.holds import Obstacle
 from wfreport.core.record.intent import Basis, intended_remediation, is_reproduced
 from wfreport.core.record.notification import is_answer
 from wfreport.core.record.progress import ExecutionResult, awaits_outcome, has_outcome, is_denied, is_executed
@@ -34,6 +35,18 @@ from wfreport.remediation.writer import RemediationWriter
 from wfreport.runtime.lease import Lease, NotLeadingError
 
 SOON: Final = timedelta(seconds=1)
+
+
+class Postponed(Struct, frozen=True):
+    """An action that is due and was not performed yet.
+
+    Attributes:
+        delay: when to try again.
+        obstacle: what has to change before; None if only the next reconcile is awaited.
+    """
+
+    delay: timedelta
+    obstacle: Obstacle | None = None
 
 
 class _PlannedAction(Struct, frozen=True):
@@ -72,15 +85,16 @@ class Executor:
 
     All methods are idempotent. If one raises ``ApiError``, the worker requeues the request with backoff, and the next
     reconcile recovers any action that took effect. Each recorded result enqueues the reports of the run's chain. In
-    addition, ``enforce`` returns when to requeue the report:
+    addition, ``enforce`` returns when to requeue the report, and what it has to show meanwhile:
 
     ==================================================  ==============================================================
     result recorded, notification enqueued, or waiting  None: an event or a queued key leads to the next reconcile
     for approval
     intent created by another replica, or by a request  ``SOON``: the next reconcile recovers it
     of ours that got no answer
-    policy may not act, or not yet                      ``RETRY_AFTER``; the policy is enqueued to check its rights
-    action not possible for now                         ``RETRY_AFTER``: it is planned again
+    policy may not act, or not yet                      ``RETRY_AFTER``, and the rights that are missing; the policy is
+                                                        enqueued to check them
+    action not possible for now                         ``RETRY_AFTER``, and why: it is planned again
     transient error, Lease not held                     raises ``ApiError``
     right missing                                       raises ``ForbiddenError``; the policy is enqueued, to report it
     target gone, or request rejected by the API server  None: recorded as ``Executed=False``, for good
@@ -173,11 +187,11 @@ class Executor:
 
     # A decision
 
-    async def enforce(self, situation: Situation, enforcement: EnforcementAction) -> timedelta | None:
+    async def enforce(self, situation: Situation, enforcement: EnforcementAction) -> Postponed | None:
         """Carry out a decision, as far as the mode of its policy allows.
 
         Returns:
-            When to requeue the report, or None.
+            When to requeue the report and why, or None.
 
         Raises:
             ApiError: a request failed; it may have taken effect.
@@ -188,19 +202,19 @@ class Executor:
         is_dry_run = enforcement is EnforcementAction.WRITE_DRY_RUN
         if not is_dry_run and not self._is_permitted(policy):
             self._queues.recheck_policy(policy.metadata.namespace, policy.metadata.name)
-            return RETRY_AFTER
+            return Postponed(RETRY_AFTER, self._missing_rights(policy))
         try:
             plan, refusal = await self._actions.planner(decision.action).plan(situation), None
         except RefusedError as error:
             if error.is_transient:
-                return RETRY_AFTER
+                return Postponed(RETRY_AFTER, Obstacle(error.reason, error.message))
             plan, refusal = Plan(), error
         intended = intended_remediation(decision, _basis(situation), plan, dry_run=is_dry_run)
         existing = self._cache.remediations.get((situation.namespace, intended.metadata.name))
         planned = _PlannedAction(situation, enforcement, refusal)
         return await (self._resume(existing, intended, planned) if existing else self._begin(intended, planned))
 
-    async def _begin(self, intended: Remediation, planned: _PlannedAction) -> timedelta | None:
+    async def _begin(self, intended: Remediation, planned: _PlannedAction) -> Postponed | None:
         """Create the intent, then proceed with it."""
         try:
             async with self._lease_held(planned.enforcement):
@@ -209,10 +223,10 @@ class Executor:
                 )
         except AlreadyExistsError:
             await self._writer.refresh(intended)  # another replica's, or ours from a request without an answer
-            return SOON
+            return Postponed(SOON)
         return await self._proceed(created, planned)
 
-    async def _resume(self, existing: Remediation, intended: Remediation, planned: _PlannedAction) -> timedelta | None:
+    async def _resume(self, existing: Remediation, intended: Remediation, planned: _PlannedAction) -> Postponed | None:
         """Proceed with an open intent, if this decision reproduces it and its trace cannot have been lost."""
         if is_executed(existing) or is_denied(existing):
             return None
@@ -230,7 +244,7 @@ class Executor:
             return None
         return await self._proceed(existing, planned)
 
-    async def _proceed(self, remediation: Remediation, planned: _PlannedAction) -> timedelta | None:
+    async def _proceed(self, remediation: Remediation, planned: _PlannedAction) -> Postponed | None:
         """Do the part that the enforcement action allows; an intent that needs approval is left to wait."""
         if planned.enforcement is EnforcementAction.WRITE_DRY_RUN:
             message = f"refused: {planned.refusal.message}" if planned.refusal else "the action would be performed now"
@@ -243,14 +257,14 @@ class Executor:
             return await self._perform(remediation, planned.situation)
         return None
 
-    async def _perform(self, remediation: Remediation, situation: Situation) -> timedelta | None:
+    async def _perform(self, remediation: Remediation, situation: Situation) -> Postponed | None:
         """Perform the action and record its result."""
         try:
             async with self._lease_held(EnforcementAction.EXECUTE):
                 execution = await self._actions.handlers[remediation.spec.action].perform(remediation, situation)
         except RefusedError as error:
             if error.is_transient:
-                return RETRY_AFTER
+                return Postponed(RETRY_AFTER, Obstacle(error.reason, error.message))
             execution = _not_possible(error)
         except NotFoundError as error:
             execution = ExecutionResult("False", RemediationReason.TARGET_GONE, error.message)
@@ -273,6 +287,10 @@ class Executor:
         key = (policy.metadata.namespace, policy.metadata.name)
         cached = self._cache.policies.get(key)
         return cached is not None and cached.may_enforce and self._cache.policies.is_in_force(key)
+
+    def _missing_rights(self, policy: RemediationPolicy) -> Obstacle | None:
+        cached = self._cache.policies.get((policy.metadata.namespace, policy.metadata.name))
+        return Obstacle(PolicyReason.RIGHTS_MISSING, cached.missing) if cached and cached.missing else None
 
     def _is_fresh(self, remediation: Remediation, situation: Situation) -> bool:
         return situation.live is not None and is_fresh_intent(remediation, situation.document, self._clock())

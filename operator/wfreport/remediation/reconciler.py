@@ -234,14 +234,15 @@ class RemediationReconciler:
             return None
         decision, enforcement = decided
         self._requeue(state, enforcement.recheck_at)
+        postponed = None
         if enforcement.action in _ENFORCED:
             situation = Situation(decision, state.report, state.live)
-            delay = await self._executor.enforce(situation, enforcement.action)
-            self._requeue(state, self._clock() + delay if delay else None)
+            postponed = await self._executor.enforce(situation, enforcement.action)
+            self._requeue(state, self._clock() + postponed.delay if postponed else None)
         elif group[0].spec.mode in ACTING_MODES:
             await self._hold(state, decision, enforcement, lock_class)
         if lock_class is LockClass.MUTATE:
-            state.held = hold_of(decision, enforcement)
+            state.held = hold_of(decision, enforcement, postponed.obstacle if postponed else None)
         return policy_verdict_of(decision, enforcement)
 
     async def _decide(

@@ -14,13 +14,20 @@ from wfreport.api.remediation import LockClass
 from wfreport.core.decide.enforcement import Enforcement, EnforcementAction
 from wfreport.core.decide.inputs import Hold
 from wfreport.core.decide.model import Decision, Run
-from wfreport.core.record.holds import hold_of
+from wfreport.core.record.holds import Obstacle, hold_of
 
 
-def held(reason: str, *, enforcement: Enforcement | None = None, phase: str = "Failed", **decided: Any) -> Any:
+def held(
+    reason: str,
+    *,
+    enforcement: Enforcement | None = None,
+    phase: str = "Failed",
+    obstacle: Obstacle | None = None,
+    **decided: Any,
+) -> Any:
     run = Run("data", "etl", "u-1", phase=phase)
     decision = Decision(LockClass.MUTATE, reason, "why", run, policy=a_policy(), recheck_at=LATER, **decided)
-    return hold_of(decision, enforcement or Enforcement(EnforcementAction.HOLD))
+    return hold_of(decision, enforcement or Enforcement(EnforcementAction.HOLD), obstacle)
 
 
 def test_a_report_shows_the_hold_and_its_next_check() -> None:
@@ -41,6 +48,16 @@ def test_a_report_shows_that_a_run_waits_for_approval_and_until_when() -> None:
     hold = held("OOMKilled", enforcement=waiting, action=ActionType.RESUBMIT, rule=a_policy().spec.rules[0])
     assert (hold.reason, hold.recheck_at, hold.rule) == ("ApprovalMissing", LATER, "again")
     assert held("OOMKilled", enforcement=waiting, action=ActionType.RESUBMIT).rule is None
+
+
+def test_a_report_shows_what_keeps_an_action_that_is_due_from_being_performed() -> None:
+    obstacle = Obstacle("RightsMissing", "the operator may not create workflows")
+    due = Enforcement(EnforcementAction.EXECUTE)
+    hold = held("OOMKilled", enforcement=due, action=ActionType.RESUBMIT, obstacle=obstacle)
+    assert (hold.policy_name, hold.reason, hold.message) == ("batch", obstacle.reason, obstacle.message)
+    assert hold.recheck_at is None
+    slow = held("Timeout", enforcement=due, action=ActionType.STOP, obstacle=obstacle, phase="Running")
+    assert slow.reason == "RightsMissing", "also of a run that neither failed nor hangs, such as one past its time"
 
 
 @pytest.mark.parametrize(

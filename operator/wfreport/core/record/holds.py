@@ -1,7 +1,11 @@
 """Holds that a report shows: those that last, not those that end within seconds."""
 
+from datetime import datetime
 from typing import Final
 
+from msgspec import Struct
+
+from wfreport.api.policy import RemediationPolicy
 from wfreport.api.reasons import HoldReason
 from wfreport.api.report import Held
 from wfreport.api.wire import TEXT
@@ -32,27 +36,50 @@ _WITHOUT_RECHECK_TIME: Final = frozenset(
 """Holds that are rechecked every minute. Their recheck time depends on now, so reports omit it."""
 
 
-def hold_of(decision: Decision, enforcement: Enforcement) -> Held | None:
-    """Return the hold to show in the report; None if an action is taken, or if the run neither failed nor hangs."""
+class Obstacle(Struct, frozen=True):
+    """What keeps the operator from an action that is due, for now: it lacks a right, or the action is refused.
+
+    Attributes:
+        reason: stable reason.
+        message: reason in words.
+    """
+
+    reason: str
+    message: str
+
+
+def hold_of(decision: Decision, enforcement: Enforcement, obstacle: Obstacle | None = None) -> Held | None:
+    """Return the hold to show in the report; None if an action is taken, or if the run neither failed nor hangs.
+
+    Args:
+        decision: the decision.
+        enforcement: what was done with it.
+        obstacle: why an action that is due could not be performed, if it could not.
+    """
     policy = decision.policy
-    if policy is None or not _concerns(decision):
+    if policy is None:
+        return None
+    if obstacle is not None:
+        return _held(policy, decision, obstacle.reason, obstacle.message)
+    if not _concerns(decision):
         return None
     if enforcement.action is EnforcementAction.AWAIT_APPROVAL and enforcement.hold is not None:
-        return Held(
-            policy_name=policy.metadata.name,
-            rule=decision.rule.name if decision.rule else None,
-            reason=enforcement.hold.reason,
-            message=enforcement.hold.message,
-            recheck_at=enforcement.recheck_at,
-        )
+        return _held(policy, decision, enforcement.hold.reason, enforcement.hold.message, enforcement.recheck_at)
     if decision.action is not None or decision.reason in _TRANSIENT:
         return None
+    recheck_at = None if decision.reason in _WITHOUT_RECHECK_TIME else decision.recheck_at
+    return _held(policy, decision, decision.reason, decision.message, recheck_at)
+
+
+def _held(
+    policy: RemediationPolicy, decision: Decision, reason: str, message: str, recheck_at: datetime | None = None
+) -> Held:
     return Held(
         policy_name=policy.metadata.name,
         rule=decision.rule.name if decision.rule else None,
-        reason=decision.reason,
-        message=cut(strip_invisible(decision.message), TEXT),
-        recheck_at=None if decision.reason in _WITHOUT_RECHECK_TIME else decision.recheck_at,
+        reason=reason,
+        message=cut(strip_invisible(message), TEXT),
+        recheck_at=recheck_at,
     )
 
 
