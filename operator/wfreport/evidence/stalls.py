@@ -126,9 +126,13 @@ class StallInspector:
     def _record_movement(
         self, snapshot: Snapshot, running: RunningWorkflow | None, newest_at: datetime | None, now: datetime
     ) -> None:
+        """Record that Argo's controller has written the Workflow. Those who create one, or edit it, do not count."""
         version = version_of(snapshot.workflow.metadata.resource_version)
-        if running is None or version > running.version:
-            self._activity.record_moved(min(newest_at, now) if newest_at else now)
+        if running is not None and version <= running.version:
+            return
+        moved_at = newest_at or (now if snapshot.workflow.status.phase else None)
+        if moved_at is not None:
+            self._activity.record_moved(min(moved_at, now))
 
     def _silent_since_at(
         self, snapshot: Snapshot, memory: StallMemory, suspicions: Sequence[Suspicion], now: datetime

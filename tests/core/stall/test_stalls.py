@@ -406,6 +406,24 @@ def test_several_runs_that_nobody_takes_up_are_one_finding() -> None:
     assert world.now - START <= timedelta(seconds=300 + 60)
 
 
+def test_new_workflows_do_not_show_that_the_controller_works() -> None:
+    world = StallWorld(START)
+    waiting = [world.put(submitted(number, world)) for number in range(2)]
+    for number in range(2, 60):
+        if asyncio.run(world.poll_for(60, *waiting)):
+            break
+        waiting.append(world.put(submitted(number, world)))
+    assert {one.reason for one in world.stored.values()} == {"ControllerSilent"}
+    assert world.now - START <= timedelta(seconds=300 + 60)
+
+
+def submitted(number: int, world: StallWorld) -> dict[str, Any]:
+    """Return a Workflow that was just created, and that no controller has written yet."""
+    created_at = f"{world.now:%Y-%m-%dT%H:%M:%SZ}"
+    metadata = {"name": f"wf-{number}", "namespace": NAMESPACE, "uid": f"u-{number}", "resourceVersion": f"{number}"}
+    return {"metadata": metadata | {"creationTimestamp": created_at}, "spec": {"entrypoint": "main"}}
+
+
 def test_the_finding_ends_when_the_controller_goes_on() -> None:
     world = StallWorld(START)
     world.put_pod(pod("wf.train", *DONE, phase="Succeeded"))
