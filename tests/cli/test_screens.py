@@ -17,6 +17,7 @@ from tests.core.test_field import report_of
 from tests.core.trends.runs import a_run, history
 from tests.recorded import recording
 
+from wfreport.api.action_types import ActionType
 from wfreport.api.remediation import Remediation
 from wfreport.api.report import WorkflowReport
 from wfreport.cli.commands.list import report_columns
@@ -141,6 +142,14 @@ def screen_lines(screen: str, width: int) -> list[Text]:
     if screen.startswith("show-reported-"):
         return page_lines(report_of(screen.removeprefix("show-reported-")), width)
     return page_lines(report(recording(screen.removeprefix("show-"))), width)
+
+
+def test_an_action_names_what_it_responds_to_because_a_run_that_was_stopped_no_longer_shows_it() -> None:
+    (raised,) = LADDER[:1]
+    stop = raised.spec.model_copy(update={"action": ActionType.STOP, "reason": "MainEnded"})
+    actions = [raised.model_copy(update={"spec": stop})]
+    shown = "\n".join(line.plain for line in page_lines(ladder_report(), 160, actions))
+    assert "Stop 1 after MainEnded" in shown
 
 
 SCREENS = [

@@ -57,6 +57,7 @@ async def test_a_run_that_hangs_is_stopped_and_notified() -> None:
     end_run(cluster, "Failed")
     await cluster.reconcile()
     assert len(cluster.remediations()) == 2, "what was stopped is not remediated again"
+    assert held(cluster) is None, "and the report does not say that no rule is about a stop"
     assert [id_.rsplit("-", 1)[1] for _, id_ in cluster.inbox.received] == ["stalled", "ended"]
 
 

@@ -91,7 +91,7 @@ CLASS_MEANINGS: dict[FailureClass, str] = {
     FailureClass.TEMPLATE_ERROR: "The Workflow, a template, an expression or a parameter is invalid.",
     FailureClass.QUOTA_EXCEEDED: "A ResourceQuota or LimitRange rejected the pod or its volume.",
     FailureClass.CONTROLLER_ERROR: "Argo's controller, or the API server behind it, could not continue the run.",
-    FailureClass.CANCELLED: "A person stopped or terminated the Workflow.",
+    FailureClass.CANCELLED: "The Workflow was stopped or terminated: by a person, a policy, or its CronWorkflow.",
     FailureClass.UNKNOWN: "No rule of the classifier matches the failure.",
 }
 
@@ -129,7 +129,7 @@ CLASS_ADVICE: dict[FailureClass, str] = {
     FailureClass.CONTROLLER_ERROR: (
         "Check the workflow-controller and the API server. Reason WorkflowTooLarge: offload nodes or split the run."
     ),
-    FailureClass.CANCELLED: "Nothing: a person stopped it.",
+    FailureClass.CANCELLED: "Nothing: it was stopped on purpose; `reason` tells by whom.",
     FailureClass.UNKNOWN: (
         "Read `message`. Owner Infrastructure: the machine failed, run it again. Please report the text."
     ),

@@ -241,7 +241,7 @@ class RemediationReconciler:
             self._requeue(state, self._clock() + postponed.delay if postponed else None)
         elif group[0].spec.mode in ACTING_MODES:
             await self._hold(state, decision, enforcement, lock_class)
-        if lock_class is LockClass.MUTATE:
+        if lock_class is LockClass.MUTATE and not self._is_answered(state.run):
             state.held = hold_of(decision, enforcement, postponed.obstacle if postponed else None)
         return policy_verdict_of(decision, enforcement)
 
@@ -275,6 +275,11 @@ class RemediationReconciler:
             await self._executor.deny(remediation)
         elif decision.action is None and decision.reason not in _TEMPORARY:
             await self._executor.drop(remediation, decision)
+
+    def _is_answered(self, run: Run) -> bool:
+        """Whether the one action on the run was carried out, or refused: what holds another one is of no interest."""
+        remediation = self._remediation_of(run, LockClass.MUTATE)
+        return remediation is not None and is_executed(remediation)
 
     def _remediation_of(self, run: Run, lock_class: LockClass) -> Remediation | None:
         return self._cache.remediations.of_run(run, lock_class)

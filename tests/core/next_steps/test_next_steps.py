@@ -315,6 +315,7 @@ def test_the_command_names_what_the_message_names(steps: list[NextStep], expecte
         (of_failure(C.EXIT_CODE, pod_name="p", log_tail=LOG), "Correct the program or the input"),
         (of_failure(C.TIMEOUT, reason="WorkflowDeadlineExceeded"), "of the Workflow"),
         (of_failure(C.CANCELLED, reason="ReplacedByCron"), "concurrencyPolicy: Replace"),
+        (of_failure(C.CANCELLED, reason="StoppedByPolicy"), "a RemediationPolicy stopped it"),
         (of_failure(C.CONTROLLER_ERROR, reason="TaskResultLost", retryable=True), "workflowtaskresults"),
         (of_failure(C.ARTIFACT_IO, "Error: No such container: ab", owner=Owner.PLATFORM), "argoexec lost the step's"),
         (of_failure(C.ARTIFACT_IO, "mkdir /argo/outputs: permission denied", owner=Owner.PLATFORM), "emissary"),

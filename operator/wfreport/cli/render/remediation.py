@@ -89,6 +89,8 @@ def _add_action(page: TextPage, action: Remediation, now: datetime | None) -> No
     at, message = action.metadata.creation_timestamp, message_of(action)
     line = Text(f"{state:<{_STATE_COLUMNS}}", style=style)
     line.append(f"  {action.spec.action} {action.spec.attempt}", style="bold")
+    if action.spec.action != ActionType.RAISE_MEMORY:  # that follows OOMKilled only
+        line.append(f" after {one_line(action.spec.reason)}")
     line.append(f"  {ago(at, now) if now else instant(at)}" if at else "", style="dim")
     line.append(f"  {message}" if message else "", style="")
     line.append(f"  {one_line(action.metadata.name)}", style="cyan")

@@ -10,7 +10,7 @@ from wfreport.api.report import Failure
 from wfreport.core.classify.artifact_messages import OTHER_VERSION, UNKNOWN_FLAG
 from wfreport.core.classify.kubeflow_programs import TASK_TEMPLATE
 from wfreport.core.classify.named_objects import find_denied, find_missing, find_missing_template
-from wfreport.core.classify.stops import REPLACED_BY_CRON
+from wfreport.core.classify.stops import REPLACED_BY_CRON, STOPPED_BY_POLICY
 from wfreport.core.next_steps.artifacts import artifact_steps
 from wfreport.core.next_steps.commands import (
     after_the_spec_is_corrected,
@@ -364,6 +364,8 @@ _CONTROLLER_ADVICE: Final = {
 def _cancelled(failure: Failure, run: ReportedRun) -> Steps:
     if failure.reason == REPLACED_BY_CRON:
         yield NextStep("Nothing failed: the next run of the CronWorkflow replaced it (concurrencyPolicy: Replace).")
+    elif failure.reason == STOPPED_BY_POLICY:
+        yield NextStep("Nothing failed: a RemediationPolicy stopped it, because it hung or took too long.")
     else:
         yield NextStep("Nothing failed: it was stopped. Ask who stopped it before you run it again.")
     yield run_again(run, "only if it is still needed")
