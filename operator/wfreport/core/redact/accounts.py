@@ -49,8 +49,8 @@ _SHORT_NAMES: Final = lazy_pattern(
 
 
 _AUTH_SETTING: Final = lazy_pattern(
-    r"(?:(?<![\w-])|(?<=[_.-]))auth(?:entication|_?basic|_?info|_?string|_?data)?\\{0,3}[\"']?[ \t]{0,4}(?:=>|:="
-    r"|[:=])[ \t]{0,4}"
+    r"(?:(?<![\w-])|(?<=[_.-])|(?<=npm))auth(?:entication|_?basic|_?info|_?string|_?data|_?ident)?\\{0,3}[\"']?"
+    r"[ \t]{0,4}(?:=>|:=|[:=])[ \t]{0,4}"
     r"\\{0,3}[\"']?(?!(?:https?|basic|bearer|token|digest)\b)"
     rf"(?:(?P<account>{_ACCOUNT}[:/](?P<value>[^\s\"'\\,;&/]{{5,256}}))|(?P<whole>[^\s\"'\\,;&:{{\[(]{{6,4096}}))",
     re.IGNORECASE,

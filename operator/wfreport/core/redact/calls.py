@@ -5,7 +5,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span
-from wfreport.core.redact.words import is_generated, is_random, is_reference, is_state_or_placeholder, is_worded
+from wfreport.core.redact.words import (
+    is_generated,
+    is_mixed,
+    is_random,
+    is_reference,
+    is_state_or_placeholder,
+    is_worded,
+)
 from wfreport.imports import lazy_pattern
 
 _ARGUMENTS: Final = (
@@ -98,13 +105,14 @@ _NAME_OF_ALGORITHM: Final = lazy_pattern(
 def _arguments(match: re.Match[str]) -> Iterator[tuple[str, Span]]:
     """Yield the quoted arguments without a keyword, whose secrets other detectors find."""
     for argument in _ARGUMENT.finditer(match.string, *match.span(match.lastgroup or "arguments")):
-        if argument["keyword"] is None and argument["pair"] is None:
+        is_index = match.string.startswith("[", argument.start() - 1)
+        if argument["keyword"] is None and argument["pair"] is None and not is_index:
             group = argument.lastgroup or "double"
             yield argument[group], argument.span(group)
 
 
 def _is_secret_argument(value: str, at_least: int = _MIN_LENGTH) -> bool:
-    is_text = ", " in value  # a list of columns
+    is_text = ", " in value or (" " in value and not is_mixed(value))  # a list of columns, a sentence
     return is_random(value, at_least) and not is_text and not _ADDRESS.match(value) and not is_reference(value)
 
 

@@ -28,6 +28,11 @@ _FLAG_WORDS: Final = STATE_WORDS | words(
     deprecated use via by specified given use
     """
 )
+_METAVARIABLES: Final = words(
+    "TEXT STRING STR VALUE VAL PASSWORD PASS TOKEN SECRET KEY PATH FILE FILENAME API_KEY APIKEY"
+)
+"""What a help text puts in the place of a value."""
+
 _SUBJECTS: Final = words("test tests testing support parsing handling auth authentication")
 _BEFORE_SUBJECT: Final = lazy_pattern(
     r"(?:^|[\s`(])(?:[a-z]{2,20}ing|add|remove|fix|the|a|an|for|of|with|to|on|by|from|new|missing)[ \t]+`?$",
@@ -41,9 +46,11 @@ _DESCRIPTION: Final = lazy_pattern(
 )
 _BEFORE_CHARACTERS: Final = 48
 _LINE_CHARACTERS: Final = 256
-_FILE: Final = lazy_pattern(r"(?:file:|env:|fd:|@|/|\./|~/)\S*", re.IGNORECASE)
+_FILE: Final = lazy_pattern(
+    r"(?:file:|env:|fd:|@|/|\./|~/)\S*|[\w-]{1,64}\.(?:json|txt|ya?ml|pem|key|env|cfg|ini|conf)", re.IGNORECASE
+)
 _BUILD_SECRET: Final = lazy_pattern(
-    r"--secret[ \t]{1,8}[\"']?(?:type=|source=|src=|id=(?P<more>[\w.-]{1,64},(?:src|source|env|target|type)=)?)"
+    r"--secret[ \t]{1,8}[\"']?(?:type=|source=|src=|id=)(?P<more>[\w.-]{1,64},(?:src|source|env|target|type)=)?"
 )
 """``docker build --secret id=npm,src=…`` names the secret."""
 
@@ -85,9 +92,9 @@ def _line_before(flag: re.Match[str]) -> str:
 
 def _secret_value(match: re.Match[str]) -> Iterator[Span]:
     value = match["value"].lstrip("\"'")
-    word = value.lower().rstrip(".,;:")
-    harmless = is_placeholder(value) or is_reference(value.rstrip("])")) or _FILE.fullmatch(value)
-    if value and word not in _FLAG_WORDS and not harmless:
+    word = value.lower().rstrip(".,;:`)")
+    harmless = is_placeholder(value.rstrip("])")) or is_reference(value.rstrip("])")) or _FILE.fullmatch(value)
+    if value and word not in _FLAG_WORDS and value.rstrip("])>") not in _METAVARIABLES and not harmless:
         yield match.end("value") - len(value), match.end("value")
 
 
@@ -125,7 +132,7 @@ def _secrets_of(index: int, text: str, start: int, end: int) -> Iterator[Span]:
 
 
 _WINDOWS_FLAG: Final = lazy_pattern(
-    r"(?<=[\s\"'])/(?:password|pass|passwd|pwd|pw|p|token|apikey|secret):(?P<value>\"[^\"\n]{1,256}"
+    r"(?<=[\s\"'])/(?:password|pass|passwd|pwd|pw|p|token|apikey|secret):(?!\w{1,64}=)(?P<value>\"[^\"\n]{1,256}"
     r"|[^\s\"']{4,256})",
     re.IGNORECASE,
 )

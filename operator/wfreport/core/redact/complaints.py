@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span
+from wfreport.core.redact.expressions import is_regular_expression
 from wfreport.core.redact.words import is_random_and_mixed
 from wfreport.imports import lazy_pattern
 
@@ -49,7 +50,8 @@ def _complaints(text: str) -> Iterator[Span]:
                 group = quoted.lastgroup or "double"
                 value = quoted[group].rstrip(".")
                 in_a_pair = _PAIR_REVERSED.match(text[max(0, quoted.start() - 8) : quoted.start()][::-1])
-                if not in_a_pair and is_random_and_mixed(value, _MIN_LENGTH) and " " not in value:
+                is_text = in_a_pair or " " in value or is_regular_expression(value)
+                if not is_text and is_random_and_mixed(value, _MIN_LENGTH):
                     yield quoted.span(group)
         done = max(done, complaint.end())
 

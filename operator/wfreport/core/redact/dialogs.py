@@ -6,12 +6,12 @@ from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span
 from wfreport.core.redact.placeholders import is_placeholder
-from wfreport.core.redact.words import is_random, is_random_and_mixed, is_state_or_placeholder
+from wfreport.core.redact.words import is_random, is_random_and_mixed, is_state_or_placeholder, is_worded
 from wfreport.imports import lazy_pattern
 
 _PROMPT: Final = lazy_pattern(
     r"(?<![\w-])(?:password|passwd|passphrase|passcode|pwd)[ \t]{1,4}(?:for|of)[ \t]{1,4}"
-    r"(?:(?:the[ \t]{1,4})?(?:user|account|role|key|host|database|login)[ \t]{1,4})?[^\s,;]{1,200}?[ \t]{0,4}"
+    r"(?:(?:the[ \t]{1,4})?(?:user|account|role|key|host|database|login)[ \t]{1,4})?[^\s,;(]{1,200}?[ \t]{0,4}"
     r"(?::[ \t]{1,4}|=[ \t]{0,4})"
     r"[\"'`]?(?P<value>[^\s\"'`]{4,256})[\"'`]?(?P<rest>[ \t.]{0,8}(?:\r?\n|$))?",
     re.IGNORECASE,
@@ -96,7 +96,8 @@ def _compared(text: str) -> Iterator[Span]:
     for match in _COMPARED.finditer(text):
         for found in _COMPARISON.finditer(text, *match.span(match.lastgroup or "rest")):
             value = found["value"].rstrip(".,;!?)")
-            if is_random_and_mixed(value, 6):
+            joins = found[0].lstrip().startswith(("and", "or", "AND", "OR"))  # also names of methods
+            if is_random_and_mixed(value, 6) and not (joins and is_worded(value)):
                 yield found.start("value"), found.start("value") + len(value)
 
 
@@ -187,10 +188,12 @@ _UNSEAL_KEY: Final = lazy_pattern(
 _REDIS: Final = lazy_pattern(
     r"\\?\"(?:auth|requirepass|masterauth)\\?\"[ \t]{1,4}(?:\\?\"[^\"\\\n]{0,64}\\?\"[ \t]{1,4}(?=\\?\"[^\"\n]{4}))?"
     r"\\?\"(?P<value>[^\"\\\n]{4,4096})\\?\""
-    r"|(?:AUTH|requirepass)(?:\\r\\n|\r?\n)\$\d{1,4}(?:\\r\\n|\r?\n)(?P<raw>[^\s\\]{4,4096})",
+    r"|(?:AUTH|requirepass)(?:\\r\\n|\r?\n)\$\d{1,4}(?:\\r\\n|\r?\n)(?P<raw>[^\s\\]{4,4096})"
+    r"|(?:command|name|cmd)[\"']?: ?[\"']auth[\"'],\s{0,16}[\"']?args[\"']?: ?\[\s{0,16}"
+    r"(?:[\"'][^\"'\n]{0,64}[\"'],\s{1,16})?[\"'](?P<argument>[^\"'\n]{4,4096})[\"']\s{0,16}\]",
     re.IGNORECASE,
 )
-"""``"AUTH" "default" "…"``, as MONITOR and SLOWLOG of Redis print it, and the protocol itself."""
+"""``"AUTH" "default" "…"``, as MONITOR, SLOWLOG and errors of clients print it, and the protocol itself."""
 
 _PIPED: Final = lazy_pattern(
     r"(?:^|\n)[+ ]{1,8}(?:echo|printf)[ \t]{1,4}(?:-\w{1,4}[ \t]{1,4}|'?%s(?:\\n)?'?[ \t]{1,4}){0,3}[\"']?"
@@ -287,7 +290,12 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     ),
     _values(_PROTOCOL, 5, r"PASS[ \t]+\S", r"LOGIN[ \t]+\S+[ \t]+\S"),
     Detector(
-        (r"(?i)\"(?:auth|requirepass|masterauth)\\?\"[ \t]", r"(?:AUTH|requirepass)(?:\\r\\n|\r?\n)\$"), _redis_commands
+        (
+            r"(?i)\"(?:auth|requirepass|masterauth)\\?\"[ \t]",
+            r"(?:AUTH|requirepass)(?:\\r\\n|\r?\n)\$",
+            r"(?i): ?[\"']auth[\"'],",
+        ),
+        _redis_commands,
     ),
     Detector((r"[+ ](?:echo|printf) ",), _piped_secrets),
     Detector((r"(?i)(?:token|password|secret|key)[ \t:.]*\r?\n", r"(?i)\n[ \t]*new value:"), _answers),

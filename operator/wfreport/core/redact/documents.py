@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span, by_pattern
+from wfreport.core.redact.expressions import is_member
 from wfreport.core.redact.placeholders import is_placeholder
 from wfreport.core.redact.words import STATE_WORDS, is_complaint, is_random, is_random_and_mixed, is_reference
 from wfreport.imports import lazy_pattern
@@ -168,6 +169,8 @@ def _values(pattern: re.Pattern[str], *hints: str) -> Detector:
             # without its full stop, a sentence may be a passphrase
             is_message = is_complaint(value) and value.endswith(".")
             harmless = is_placeholder(value) or is_reference(value) or is_message
+            # a list of names: ["token", "expiry"]
+            harmless = harmless or (match[0][0] in "[{" and value.replace("_", "").isalpha())
             if not harmless and value.lower() not in STATE_WORDS:
                 yield match.span(group)
 
@@ -177,7 +180,8 @@ def _values(pattern: re.Pattern[str], *hints: str) -> Detector:
 def _comma_pairs(text: str) -> Iterator[Span]:
     for match in _COMMA_PAIR.finditer(text):
         is_setting = any(mark in match[0].partition(",")[0] for mark in "._-")
-        if is_setting and is_random_and_mixed(match["value"], 6):
+        is_name = is_member(match["value"]) or match["value"].startswith("_")
+        if is_setting and not is_name and is_random_and_mixed(match["value"], 6):
             yield match.span("value")
 
 
@@ -208,7 +212,7 @@ def _secret_data(text: str) -> Iterator[Span]:
         if _kind_of(kinds, data, end) == "Secret":
             for entry in _ENTRY.finditer(text, data.end(), end):
                 value = entry["value"]
-                if data["plain"] != "d" or _BASE64.fullmatch(value):
+                if (data["plain"] != "d" or _BASE64.fullmatch(value)) and not is_placeholder(value):
                     yield entry.span("value")
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span
-from wfreport.core.redact.words import has_time, is_random
+from wfreport.core.redact.expressions import is_member
+from wfreport.core.redact.words import has_time, is_random, is_sealed
 from wfreport.imports import lazy_pattern
 
 _NAME: Final = (
@@ -20,7 +21,7 @@ _SMALL: Final = (
 )
 """What may stand between. A name follows ``for`` and ``of``."""
 
-_VALUE: Final = r"(?P<value>[^\s\"'`()\[\]<>{},;/]{8,256}+)(?!/)"
+_VALUE: Final = r"(?P<value>[^\s\"'`()\[\]<>{},;/|]{8,256}+)(?!/)"
 _AFTER: Final = lazy_pattern(
     rf"(?<![\w-])(?<!expected )(?<!page )(?<!next ){_NAME}(?![\w-])"
     rf"[:,]?(?:[ \t]{{1,4}}{_SMALL}){{0,6}}"
@@ -56,6 +57,7 @@ def _is_generated(value: str) -> bool:
         and is_random(value, _MIN_LENGTH)
         and not _ADDRESS.match(value)
         and not has_time(value)
+        and not is_member(value)
         and not _WORDS_WITH_NUMBERS.fullmatch(value)
     )
 
@@ -64,7 +66,8 @@ def _generated(text: str) -> Iterator[Span]:
     for pattern in (_AFTER, _BEFORE):
         for match in pattern.finditer(text):
             value = match["value"].rstrip(".:!?") or match["value"]
-            if _is_generated(match["value"]) or _is_generated(value):
+            is_secret = _is_generated(match["value"]) or _is_generated(value)
+            if is_secret and not is_sealed(text, match.start(), value):
                 yield match.start("value"), match.start("value") + len(value)
 
 

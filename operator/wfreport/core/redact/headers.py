@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span, by_pattern
+from wfreport.core.redact.expressions import is_class
 from wfreport.core.redact.placeholders import is_placeholder
-from wfreport.core.redact.words import STATE_WORDS, UUID, is_random, words
+from wfreport.core.redact.words import STATE_WORDS, TYPES, UUID, is_random, is_reference, is_worded, words
 from wfreport.imports import lazy_pattern
 
 _HEADER: Final = lazy_pattern(
@@ -81,9 +82,11 @@ def _header_keys(text: str) -> Iterator[Span]:
     for match in _HEADER_KEY.finditer(text):
         value = match[1]
         if (
-            value.lower().rstrip(".") not in _HEADER_WORDS
+            value.lower().rstrip(".") not in _HEADER_WORDS | TYPES
             and value.lower() not in {"basic", "bearer"}
             and not is_placeholder(value)
+            and not is_reference(value.rstrip(")}"))
+            and not (is_class(value) and is_worded(value))
         ):
             yield match.span(1)
 
@@ -123,13 +126,14 @@ _DOCKER_AUTH: Final = lazy_pattern(r"\"auth\\?\"\s{0,8}:\s{0,8}\\?\"([^\"\s\\]{8
 def _cookies(text: str) -> Iterator[Span]:
     for header in _COOKIES.finditer(text):
         for pair in _COOKIE_PAIR.finditer(text, *header.span("pairs")):
-            if pair["name"].lower() not in _COOKIE_ATTRIBUTES and _is_cookie_value(pair["value"]):
+            in_json = ":" in text[pair.end("name") : pair.start("value")]
+            if pair["name"].lower() not in _COOKIE_ATTRIBUTES and _is_cookie_value(pair["value"], in_json=in_json):
                 yield pair.span("value")
 
 
-def _is_cookie_value(value: str) -> bool:
+def _is_cookie_value(value: str, *, in_json: bool) -> bool:
     """Whether the value of a cookie may identify a session. Settings are short words and numbers."""
-    return not is_placeholder(value) and (len(value) >= 8 or is_random(value, 5))  # noqa: PLR2004
+    return not is_placeholder(value) and ((len(value) >= 8 and not in_json) or is_random(value, 5))  # noqa: PLR2004
 
 
 def _session_cookies(text: str) -> Iterator[Span]:

@@ -25,7 +25,8 @@ DESCRIPTIVE_WORDS: Final = words(
     volume service server source template accessor duration renewable policies meta algorithm alg format
     encryption hashing hasher encoder
     created updated age strength prompt regex pattern min max is not env var variable helper cache location
-    bucket review request limiter
+    bucket review request limiter algorithms checking validator backend strategy placement style handler factory
+    protocol issuer engine interval storage issues method
     header headers prefix suffix issuer audience scope scopes owner label title description
     txt yaml yml json toml ini conf go py java js ts rs rb php sh c h cc log md pem crt pub properties html xml sql
     """

@@ -11,7 +11,6 @@ of the text.
 import re
 import string
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span
@@ -25,8 +24,8 @@ from wfreport.core.redact.key_words import (
     NAMING_WORDS,
 )
 from wfreport.core.redact.placeholders import is_placeholder
+from wfreport.core.redact.refuted import SECRET_SUFFIXES, is_compound, is_password, is_refuted
 from wfreport.core.redact.words import (
-    PASSWORD_WORDS,
     STATE_WORDS,
     TYPES,
     is_complaint,
@@ -34,7 +33,6 @@ from wfreport.core.redact.words import (
     is_random,
     is_random_and_mixed,
     is_reference,
-    words,
 )
 from wfreport.imports import lazy_pattern
 
@@ -72,7 +70,6 @@ _NAME_OF_A_SECRET: Final = lazy_pattern(
     r"[a-z0-9-]+-(?:secrets?|creds?|credentials?|tls|tokens?|keys?|certs?|auth|config|passwords?)"
 )
 
-_SECRET_SUFFIXES: Final = ("key", "hash", "value", "base64", "str", "data", "b64", "enc", "text", "string")
 _WORDS: Final = lazy_pattern(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 _SECRET_ID: Final = lazy_pattern(r"[0-9a-f][0-9a-f-]{30,}[0-9a-f]", re.IGNORECASE)
 """A secret_id of Vault's AppRole. The SecretId of AWS is a name."""
@@ -94,11 +91,6 @@ _SOME_KEY: Final = lazy_pattern(
 )
 """``KAGGLE_KEY=…``: a variable of any name whose value is a generated one."""
 
-_STAGES: Final = words(
-    """
-    prod production dev development stage staging test qa live main old new current previous primary secondary default
-    """
-)
 _LONG_WORD: Final = 8
 _LONG_PAIR: Final = 24
 _PAIR: Final = lazy_pattern(
@@ -112,9 +104,6 @@ _LONG_NUMBER_DIGITS: Final = 12
 
 _INSPECTED_CHARACTERS: Final = 256
 """Characters of a value that are inspected. The limit keeps the time linear for a text that consists of keys only."""
-
-_CACHED_WORDS: Final = 64
-"""The words of keys are few: ``password``, ``Password``, ``pass_word``."""
 
 _ESCAPED_BREAKS: Final = lazy_pattern(r"\A(?:\\r\\n|\\n|\\t)+")
 """Line breaks and tabs that are escaped. A lone ``\\r`` is none: it begins a password such as ``\\roger1``."""
@@ -176,10 +165,12 @@ def _names_secret(text: str, key: re.Match[str]) -> bool:
     if not suffix:
         return True
     glued = suffix[:1].isalpha() and suffix[:1].islower() == key["word"][-1:].islower()
-    if glued and not suffix.lower().startswith(_SECRET_SUFFIXES):
+    if glued and not suffix.lower().startswith(SECRET_SUFFIXES):
         return False
     last = (_WORDS.findall(suffix) or [""])[-1].lower()
-    return last not in DESCRIPTIVE_WORDS or (last in NAMING_WORDS and _has_random_value(text, key))
+    return not {last, last.removesuffix("s")} & DESCRIPTIVE_WORDS or (
+        last in NAMING_WORDS and _has_random_value(text, key)
+    )
 
 
 def _has_random_value(text: str, key: re.Match[str]) -> bool:
@@ -222,7 +213,10 @@ def _is_secret(text: str, key: re.Match[str]) -> bool:
     value = _ESCAPED_BREAKS.sub("", value)
     # The likeness first, because it refutes most words.
     return _resembles_secret(text, key, match, value) and not (
-        _is_filled_in_later(match, value) or _measures(key, value) or _is_setting(key, value)
+        _is_filled_in_later(match, value)
+        or _measures(key, value)
+        or _is_setting(key, value)
+        or is_refuted(text, key, match, value)
     )
 
 
@@ -309,7 +303,7 @@ def _is_bare_secret(text: str, key: re.Match[str], value: str, end: int) -> bool
         or (len(value) < _LONG_PAIR and _PAIR.match(value))
     ):
         return False
-    password = _is_password(key["word"])
+    password = is_password(key["word"])
     if key["close"]:
         return value.isdigit() and len(value) >= _PIN_DIGITS and not key["separator"].startswith(" ")
     separated = key["separator"].endswith((" ", "\t"))
@@ -318,21 +312,10 @@ def _is_bare_secret(text: str, key: re.Match[str], value: str, end: int) -> bool
     if not separated and not (password and _starts_pair(text, key.start(), after_dash=True)):
         return is_random(value, 8) and _starts_pair(text, key.start())
     if not _is_likely_secret(text, key, value, end, password=password) or (
-        not password and len(value) < _LONG_WORD and _is_compound(key["suffix"]) and not is_random(value, 6)
+        not password and len(value) < _LONG_WORD and is_compound(key["suffix"]) and not is_random(value, 6)
     ):
         return False
     return not (separated and (is_reference(value) or _NAME_OF_A_SECRET.fullmatch(value)))
-
-
-@lru_cache(maxsize=_CACHED_WORDS)
-def _is_password(word: str) -> bool:
-    return word.lower().replace(" ", "").replace("-", "").replace("_", "") in PASSWORD_WORDS
-
-
-def _is_compound(suffix: str) -> bool:
-    """Whether more than ``_key``, ``_prod`` or a number follows the word, so that a short word is no secret."""
-    rest = suffix.lower().strip("_-.0123456789")
-    return bool(rest) and not rest.endswith(_SECRET_SUFFIXES) and rest not in _STAGES
 
 
 def _is_field(text: str, key: re.Match[str], end: int) -> bool:

@@ -129,7 +129,11 @@ PROGRAMS: Final = (
         rf"{_FLAG_START}--pass(?:word)?-command{_GAP}[\"']?(?:echo"
         rf"|printf)\s{{1,8}}{_VALUE}",
     ),
-    Program(r"net(?:\.exe)?", rf"\s(?:user\s{{1,8}}\w{{1,64}}|use\s{{1,8}}\\\\\S{{1,200}})\s{{1,8}}(?!/){_VALUE}"),
+    Program(
+        r"net(?:\.exe)?",
+        rf"\s(?:user\s{{1,8}}\w{{1,64}}|use\s{{1,8}}(?:\w:\s{{1,8}})?\\\\\S{{1,200}}"
+        rf"(?:\s{{1,8}}/[a-z]{{1,16}}:\S{{1,100}}){{0,4}})\s{{1,8}}(?!/){_VALUE}",
+    ),
     Program(r"ConvertTo-SecureString", rf"\s{{1,8}}(?:-String\s{{1,8}})?{_VALUE}"),
     Program(r"unrar|rar", rf"{_FLAG_START}-h?p(?P<value>[^\s\"'`,\]-][^\s\"'`,\]]*)"),
     Program(

@@ -61,7 +61,10 @@ PATTERNS: Final[Mapping[str, _Patterns]] = {
     "slack": _whole_words(slack.SlackDetector.denylist),
     "square": _whole_words(square_oauth.SquareOAuthDetector.denylist),
     "stripe": _whole_words(stripe.StripeDetector.denylist),
-    "telegram": _words(telegram_token.TelegramBotTokenDetector.denylist),
+    "telegram": _whole_words(
+        telegram_token.TelegramBotTokenDetector.denylist,
+        WORD_START + "(?=[0-9]{6,12}:[^a-z]{0,40}[a-z])(?=[0-9]{6,12}:[^A-Z]{0,40}[A-Z])",  # no identifier of a device
+    ),
     "twilio": _whole_words(twilio.TwilioKeyDetector.denylist),
 }
 """The patterns of each provider; in that of AWS' secret keys, the first group is the secret."""

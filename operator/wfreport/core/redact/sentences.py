@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span, by_pattern
+from wfreport.core.redact.expressions import is_member
 from wfreport.core.redact.words import (
     PASSWORD_WORDS,
     UUID,
@@ -190,13 +191,22 @@ def _in_other_languages(text: str) -> Iterator[Span]:
             yield match.span("value")
 
 
+_VARIABLE: Final = lazy_pattern(r"[A-Z_]{4,64}=")
+"""A variable that the next sentence is about."""
+
+
 def _is_secrets(text: str) -> Iterator[Span]:
     for match in _IS.finditer(text):
-        value = match["value"].rstrip(".,;!?)")
+        value = match["value"].partition("|")[0].rstrip(".,;!?)*_")
+        if _VARIABLE.match(value):
+            continue
         is_password = match["name"].lower() in PASSWORD_WORDS
         is_quoted = bool(match["quote"]) and is_password and not is_state_or_placeholder(value)
         if is_quoted or is_random(value, 5 if is_password else 8) or (is_password and _is_generated(value)):
             yield match.start("value"), match.start("value") + len(value)
+
+
+_NEXT_PAIR: Final = lazy_pattern(r"[A-Za-z_][\w.-]{0,64}=")
 
 
 def _beside_secrets(text: str) -> Iterator[Span]:
@@ -210,7 +220,8 @@ def _beside_secrets(text: str) -> Iterator[Span]:
                 continue
         is_password = match["name"].lower() in PASSWORD_WORDS or match["name"].lower().endswith(_SERVER_SETTINGS)
         at_least = 6 if is_password else 8 if is_generated(value) and not _MISSING.match(text, match.end()) else 16
-        if is_random_and_mixed(value, at_least) and not is_reference(value) and not has_time(value):
+        is_code = is_reference(value) or is_member(value) or _NEXT_PAIR.match(value)
+        if is_random_and_mixed(value, at_least) and not is_code and not has_time(value):
             yield match.start("value"), match.start("value") + len(value)
 
 
@@ -243,13 +254,15 @@ _ALGORITHM: Final = lazy_pattern(r"sha|md\d|argon|bcrypt|scrypt|pbkdf|base|aes|u
 
 
 _ALSO_RESULTS: Final = frozenset({"pass", "pwd", "pw"})
-"""Names of columns that can also be about passed tests."""
+"""Names of columns that can also be about passed tests, and of directives such as ``proxy_pass``."""
 
 
 def _table_cells(text: str) -> Iterator[Span]:
     for match in _TABLE.finditer(text):
         name = match["name"].lower()
-        is_result = name in _ALSO_RESULTS and not is_mixed(match["value"])
+        is_result = name in _ALSO_RESULTS and (not is_mixed(match["value"]) or match["value"].endswith(";"))
+        if '["' in match["value"] or "['" in match["value"]:  # code
+            continue
         if (is_random(match["value"], 6) and not is_result) or (
             name.startswith("secret") and UUID.fullmatch(match["value"])
         ):
@@ -276,6 +289,21 @@ def _from_tools(text: str) -> Iterator[Span]:
         group = match.lastgroup or 0
         if group != "key" or is_random(match["key"], 20):
             yield match.span(group)
+
+
+_OF_SQL: Final = lazy_pattern(r"user|role|account|grant|alter|create|@|IDENTIFIED")
+
+
+def _identified(text: str) -> Iterator[Span]:
+    for match in _IDENTIFIED.finditer(text):
+        value = match["value"]
+        # also in prose: a library identified by 'name'
+        in_sql = not value.isalpha() or _OF_SQL.search(text, max(0, match.start() - _STATEMENT), match.end())
+        if in_sql and not is_state_or_placeholder(value) and not is_reference(value):
+            yield match.span("value")
+
+
+_STATEMENT: Final = 100
 
 
 def _values(pattern: re.Pattern[str], at_least: int, *hints: str) -> Detector:
@@ -311,7 +339,7 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     _values(_IDENTIFIED_BARE, 5, r"(?i)identified[ \t]+by[ \t]"),
     _values(_REPLACED, 5, r"(?i)identified[ \t]+by[ \t]"),
     _values(_PRAGMA, 0, r"(?i)pragma[ \t]+(?:re)?key"),
-    _values(_IDENTIFIED, 0, r"(?i)identified[ \t]+(?:by|with)[ \t]"),
+    Detector((r"(?i)identified[ \t]+(?:by|with)[ \t]",), _identified),
     Detector(
         (
             r"(?i)(?:passwort|kennwort|contrase..?a|clave secreta|senha|mot de passe|has.?o|wachtwoord|l.senord)",

@@ -67,7 +67,8 @@ def _column_secrets(text: str) -> Iterator[Span]:
                 table = None
             else:
                 value, column = cells[table.index + surplus]
-                if is_random(value, _SHORTEST_VALUE) and " " not in value:
+                is_text = " " in value or "](" in value or value.startswith("**")  # a link, an argument
+                if is_random(value, _SHORTEST_VALUE) and not is_text:
                     yield start + column, start + column + len(value)
         start += len(line) + 1
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span, by_pattern
 from wfreport.core.redact.placeholders import is_example, is_placeholder
-from wfreport.core.redact.words import is_random, is_random_and_mixed
+from wfreport.core.redact.words import is_mixed, is_random, is_random_and_mixed
 from wfreport.imports import lazy_pattern
 
 _URL_PASSWORD: Final = lazy_pattern(r"://[^\s/:;@\"'<>]*[:;]([^\s/@\"'<>]+)@(?!sha\d{3}:)")
@@ -139,16 +139,31 @@ _URL_WITH_ANY_PASSWORD: Final = lazy_pattern(
 _PORT_AND_PATH: Final = lazy_pattern(r"\d{1,5}(?:[/?#]|$)")
 
 
+_EXAMPLE_USER: Final = lazy_pattern(r"[:;](?:resu(?:bd|ym|ruoy|_bd)?|emanresu|nigol|rsu)(?![\w.-])", re.IGNORECASE)
+"""The name of the user before the password, backwards."""
+
+_EXAMPLE_PASSWORD: Final = lazy_pattern(r"(?:(?:db|my|your)[_-]?)?(?:pass(?:word|wd)?|pwd?|secret)", re.IGNORECASE)
+
+
+def _is_example(text: str, start: int, end: int) -> bool:
+    """Whether a URL shows its form only: ``postgres://user:password@host``."""
+    return (
+        _EXAMPLE_PASSWORD.fullmatch(text, start, end) is not None
+        and _EXAMPLE_USER.match(text[max(0, start - 16) : start][::-1]) is not None
+    )
+
+
 def _any_passwords(text: str) -> Iterator[Span]:
     for match in _URL_WITH_ANY_PASSWORD.finditer(text):
-        if not _PORT_AND_PATH.match(match["value"]) and not _is_left_out(match["value"]):
+        is_shown = _is_left_out(match["value"]) or _is_example(text, *match.span("value"))
+        if not is_shown and not _PORT_AND_PATH.match(match["value"]):
             yield match.span("value")
 
 
 def _passwords(pattern: re.Pattern[str], *hints: str) -> Detector:
     def spans(text: str) -> Iterator[Span]:
         for match in pattern.finditer(text):
-            if not _is_left_out(match[1]):
+            if not _is_left_out(match[1]) and not _is_example(text, *match.span(1)):
                 yield match.span(1)
 
     return Detector(hints, spans)
@@ -176,7 +191,7 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     ),
     by_pattern(_EASY_CONNECT, r"/[^\s/@]+@/{0,2}[\w.-]+:152", r"(?i)/[^\s/@]+@\(description", group=1),
     by_pattern(_ROUTING_KEY, "(?i)routing_?key", group=1),
-    by_pattern(_SIGNATURE, "(?i)sig", "(?i)x-amz-security-token", group=1),
+    by_pattern(_SIGNATURE, "(?i)sig", "(?i)x-amz-security-token", group=1, accept=is_mixed),
     Detector((r"/services/T", "/api/webhooks/", "/bot[0-9]", "/(?:hooks|webhooks?)/"), _webhook_paths),
     by_pattern(_USER_AT_HOST, r":[^\s:/@]+@\w", group="value", accept=partial(is_random_and_mixed, at_least=5)),
     Detector((r"://[^\s/]*:[^\s@]*@",), _any_passwords),

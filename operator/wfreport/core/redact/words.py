@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from wfreport.core.redact.expressions import is_expression
 from wfreport.core.redact.placeholders import is_placeholder
 from wfreport.imports import lazy_pattern
 
@@ -107,7 +108,13 @@ def is_reference(value: str) -> bool:
         or _IN_A_STORE.fullmatch(value) is not None
         or _OBJECT.fullmatch(value) is not None
         or ("(" in value and _CALLS.fullmatch(value) is not None)
+        or is_expression(value)
     )
+
+
+def is_path(value: str) -> bool:
+    """Whether the value is the path of a file."""
+    return _PATH.fullmatch(value) is not None
 
 
 def is_measure(value: str) -> bool:
@@ -181,6 +188,20 @@ def is_complaint(value: str) -> bool:
 def is_state_or_placeholder(value: str) -> bool:
     """Return whether a value is a word that describes a secret's state, or stands for one that was left out."""
     return value.lower() in STATE_WORDS or is_placeholder(value)
+
+
+def is_sealed(text: str, start: int, value: str) -> bool:
+    """Return whether a value is of a SealedSecret, which only its controller can decrypt.
+
+    Args:
+        text: the text in which the value is.
+        start: where it or its key begins.
+        value: the value.
+    """
+    return value.startswith("Ag") and "encryptedData" in text[max(0, start - _LONG_BEFORE) : start]
+
+
+_LONG_BEFORE: Final = 4_000
 
 
 def has_time(value: str) -> bool:

@@ -1,0 +1,163 @@
+"""Tells what is no secret although the key before it names one: code, numbers of settings, labels of metrics."""
+
+import re
+from functools import lru_cache
+from typing import Final
+
+from wfreport.core.redact.expressions import is_class, is_member, is_regular_expression, is_variable
+from wfreport.core.redact.words import PASSWORD_WORDS, TYPES, is_path, is_random_and_mixed, is_sealed, is_worded, words
+from wfreport.imports import lazy_pattern
+
+SECRET_SUFFIXES: Final = ("key", "hash", "value", "base64", "str", "data", "b64", "enc", "text", "string")
+_STAGES: Final = words(
+    """
+    prod production dev development stage staging test qa live main old new current previous primary secondary default
+    num number no
+    """
+)
+_CACHED_WORDS: Final = 64
+"""The words of keys are few: ``password``, ``Password``, ``pass_word``."""
+
+_NUMBER: Final = lazy_pattern(r"[+-]?\d[\d.,:_]{0,32}(?:[nmuµ]?s|[mhdwy%]|min|sec|[kmg]i?b)?", re.IGNORECASE)
+_LETTERS: Final = lazy_pattern(r"[A-Za-z]+")
+_SENTENCE: Final = lazy_pattern(r"(?:[A-Za-z$][A-Za-z_'-]{1,24}[,:]?[ ]){1,24}[A-Za-z_'-]{2,24}[.!?]?")
+_TEMPLATE: Final = lazy_pattern(r"\{[a-z_][a-z_.]{0,64}(?:![rsa])?\}|%[sdv](?![A-Za-z0-9])")
+_FILE: Final = lazy_pattern(r"[a-z][\w-]{0,64}\.(?:pem|key|crt|cer|json|ya?ml|txt|jks|p12|pfx|env)")
+_NEXT_WORD: Final = lazy_pattern(r"[ ][a-z]{2}")
+_KEY_REVERSED: Final = lazy_pattern(r"[\w.-]{0,64}")
+_LABELS_REVERSED: Final = lazy_pattern(r"\w{0,32}(?:[ ]?,\"[^\"\n]{0,80}\"=[\w.]{1,64}){0,8}\{[\w:]")
+"""The labels of a metric before a label, backwards: ``up{job="x",secret=``."""
+
+_OBJECT: Final = lazy_pattern(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?/[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+"""Namespace and name of an object of Kubernetes."""
+
+_KEY_OF_A_SECRET: Final = lazy_pattern(r"[a-z]{1,32}(?:-[a-z]{1,32}){0,3}-(?:password|token|key|secret)")
+"""The name of an entry of a Secret: ``adminPasswordKey=postgres-password``."""
+
+_BEFORE: Final = 300
+_LONGEST_UNIT: Final = 7
+
+
+@lru_cache(maxsize=_CACHED_WORDS)
+def is_password(word: str) -> bool:
+    """Return whether the word of a key names a password, and no token or key."""
+    return word.lower().replace(" ", "").replace("-", "").replace("_", "") in PASSWORD_WORDS
+
+
+def is_compound(suffix: str) -> bool:
+    """Return whether more than ``_key``, ``_prod`` or a number follows the word: a short word is no secret then."""
+    rest = suffix.lower().strip("_-.0123456789")
+    return bool(rest) and not rest.endswith(SECRET_SUFFIXES) and rest not in _STAGES
+
+
+def is_refuted(text: str, key: re.Match[str], match: re.Match[str], value: str) -> bool:
+    """Return whether a value is no secret, as its form and what is around it say.
+
+    Args:
+        text: the text in which both are.
+        key: the key, with its ``word``, ``suffix`` and ``separator``.
+        match: the value with its quotes.
+        value: the value without them.
+    """
+    separator = key["separator"].strip()
+    if separator in {"->", "==", "==="}:
+        literal = separator != "->" and match.lastgroup != "bare" and is_password(key["word"])
+        return not literal and not is_random_and_mixed(value, 6)
+    return (
+        is_path(value)
+        or _is_after_prompt(text, key, match)
+        or is_sealed(text, key.start(), value)
+        or (is_compound(key["suffix"]) and _NUMBER.fullmatch(value) is not None)
+        or _goes_on(text, key, match, value)
+        or (match.lastgroup == "bare" and "=" in separator and _is_name_in_code(key, value))
+        or (key["suffix"].lower().endswith("key") and _KEY_OF_A_SECRET.fullmatch(value) is not None)
+        or (not is_password(key["word"]) and _is_no_token(text, key, match, value))
+    )
+
+
+def _goes_on(text: str, key: re.Match[str], match: re.Match[str], value: str) -> bool:
+    """Whether a sentence goes on after the sign: ``?token= overrides the token``."""
+    return (
+        key["separator"] == "= "
+        and match.lastgroup == "bare"
+        and _LETTERS.fullmatch(value) is not None
+        and _NEXT_WORD.match(text, match.end()) is not None
+    )
+
+
+def _is_name_in_code(key: re.Match[str], value: str) -> bool:
+    """Whether a value without quotes is a name. In files of settings a word can be a password, and rarely a token."""
+    in_code = key["separator"].startswith(" ") or key["separator"].startswith(":")
+    if is_password(key["word"]):
+        return in_code and is_member(value) and "." not in value
+    if not in_code:
+        return value.isupper() and is_variable(value)
+    return _is_word_of_a_parser(key, value) or is_member(value) or is_variable(value)
+
+
+def _is_word_of_a_parser(key: re.Match[str], value: str) -> bool:
+    """Whether a value is a word where a program that reads code calls it a token: ``token.tag = "strong"``."""
+    return key["word"].lower() in {"token", "key"} and _LETTERS.fullmatch(value) is not None and is_worded(value)
+
+
+def _is_unit(key: re.Match[str], match: re.Match[str], value: str) -> bool:
+    """Whether a token is measured in a unit, or has a place: ``access_token = "hours"``."""
+    return match.lastgroup == "quoted" and len(value) <= _LONGEST_UNIT and _is_word_of_a_parser(key, value)
+
+
+def _is_after_prompt(text: str, key: re.Match[str], match: re.Match[str]) -> bool:
+    """Whether the quote after the key ends a prompt: ``read -p "Password: " x``."""
+    return (
+        match.lastgroup == "quoted"
+        and not key["close"]
+        and key["separator"].startswith(":")
+        and text.startswith(match["open"], max(0, key.start() - 1))
+    )
+
+
+def _is_no_token(text: str, key: re.Match[str], match: re.Match[str], value: str) -> bool:
+    """Whether a value of a token or key is a sentence, a type, a pattern, its own name, or names an object."""
+    return (
+        _SENTENCE.fullmatch(value) is not None
+        or value.rstrip("?!").lower() in TYPES
+        or _is_unit(key, match, value)
+        or _TEMPLATE.match(value) is not None
+        or (match.lastgroup == "bare" and is_class(value) and is_worded(value))
+        or ("." in key.string[key.start() : key.end("suffix")] and _is_word_of_a_parser(key, value))
+        or is_regular_expression(value)
+        or _FILE.fullmatch(value) is not None
+        or _is_its_name(text, key, value)
+        or _is_label(text, key, match, value)
+        or _names_object(text, key, value)
+    )
+
+
+def _names_object(text: str, key: re.Match[str], value: str) -> bool:
+    before = text[max(0, key.start() - 1) : key.start()]
+    is_whole = before in _PAIR_STARTS or text.endswith(_KINDS_OF_SECRETS, 0, key.start())
+    names_kind = key["word"] in {"secret", "Secret"} and not key["suffix"]
+    return names_kind and is_whole and _OBJECT.fullmatch(value) is not None
+
+
+_KINDS_OF_SECRETS: Final = ("External", "Sealed", "Push")
+_PAIR_STARTS: Final = frozenset(("", *" \t\n\"'{,[("))
+
+
+def _is_its_name(text: str, key: re.Match[str], value: str) -> bool:
+    """Whether a value stands for itself in an example: ``apiKey: apiKey``."""
+    before = _KEY_REVERSED.match(text[max(0, key.start() - _BEFORE) : key.start()][::-1])
+    name = (before[0][::-1] if before else "") + key["word"] + key["suffix"]
+    return _letters(value) == _letters(name) or _letters(value) == _letters(key["word"] + key["suffix"])
+
+
+def _letters(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "").replace(".", "").replace(" ", "")
+
+
+def _is_label(text: str, key: re.Match[str], match: re.Match[str], value: str) -> bool:
+    return (
+        key["separator"] == "="
+        and match.lastgroup == "quoted"
+        and not is_random_and_mixed(value, 16)
+        and _LABELS_REVERSED.match(text[max(0, key.start() - _BEFORE) : key.start()][::-1]) is not None
+    )
