@@ -653,6 +653,12 @@ def test_what_goes_on_after_a_stop_is_looked_at_before_it_is_ended(
     assert [line.split()[1] for line in lines(next_steps(ReportedRun("wf", "data", status)))] == verbs
 
 
+def test_a_gated_pod_waits_for_what_set_its_gates() -> None:
+    message = "Scheduling is blocked due to non-empty scheduling gates"
+    steps = next_steps(a_waiting(a_wait("SchedulingGated", message, pod_name="p")))
+    assert "what set the pod's schedulingGates" in sentences(steps)
+
+
 def test_the_start_of_the_run_bounds_the_log_of_the_controller() -> None:
     report = WorkflowReport.model_validate(
         {

@@ -7,7 +7,7 @@ import pytest
 from tests.builders import a_node, a_report, a_snapshot
 from tests.core.pods import a_pod, ended, restarted
 
-from wfreport.api.argo import NodeType, Phase, WorkflowSpec
+from wfreport.api.argo import NodeType, Phase, WorkflowCondition, WorkflowSpec
 from wfreport.api.classes import FailureClass
 from wfreport.api.kubernetes import Event, Pod
 from wfreport.api.report import Failure, ReportStatus, StepWarning
@@ -103,6 +103,14 @@ def test_a_step_that_a_run_left_behind_when_it_succeeded_is_a_warning(
 ) -> None:
     listed = a_report(a_snapshot(a_node("wf"), a_node(**node, end=None), phase=phase)).warnings or []
     assert [(warning.reason, warning.display_name) for warning in listed] == [("NeverEnded", node["name"][3:])] * count
+
+
+@pytest.mark.parametrize("of_type", ["ArtifactGCError", "MetricsError", "SpecWarning"])
+def test_a_problem_that_is_a_condition_of_the_workflow_is_a_warning(of_type: str) -> None:
+    told = [WorkflowCondition(type=of_type, status=status, message="odd") for status in ("True", "False")]
+    told.append(WorkflowCondition(type="PodRunning", status="True"))
+    listed = a_report(a_snapshot(a_node("wf"), phase=Phase.SUCCEEDED, conditions=told)).warnings or []
+    assert [(warning.reason, warning.message) for warning in listed] == [(of_type, "odd")]
 
 
 def test_a_pod_that_is_being_recreated_is_not_a_failure() -> None:

@@ -14,6 +14,7 @@ from wfreport.api.kubernetes import (
     ContainerStatus,
     Event,
     Pod,
+    PodCondition,
     PodSpec,
     PodStatus,
     StateRunning,
@@ -109,16 +110,78 @@ def test_a_pod_that_has_ended_explains_a_step_that_has_not(pod: Pod, reason: str
 
 
 @pytest.mark.parametrize(
+    ("pod", "reason", "message"),
+    [
+        (
+            a_pod(runs("main"), ended("wait", 1)),
+            "ExecutorFailed",
+            "Argo's wait container exited with code 1",
+        ),
+        (
+            a_pod(runs("main"), ended("wait", 137, "OOMKilled")),
+            "ExecutorFailed",
+            "Argo's wait container exited with code 137 (OOMKilled)",
+        ),
+        (
+            a_pod(ended("main", 0), waits("wait", "ErrImageNeverPull"), phase="Pending"),
+            "ExecutorFailed",
+            "Argo's wait container cannot start: ErrImageNeverPull",
+        ),
+        (
+            a_pod(waits("main", "CreateContainerError"), runs("wait")),
+            "MainNotStarted",
+            "main could not start: CreateContainerError",
+        ),
+        (
+            a_pod(runs("main"), runs("wait"), phase="Unknown", reason="NodeLost", message="Node n1 is unresponsive"),
+            "MachineSilent",
+            "its machine does not respond (NodeLost Node n1 is unresponsive)",
+        ),
+        (a_pod(phase="Unknown", host="n1"), "MachineSilent", "its machine n1 does not respond"),
+    ],
+)
+def test_a_container_or_a_machine_that_failed_explains_a_step_that_runs_for_argo(
+    pod: Pod, reason: str, message: str
+) -> None:
+    (wait,) = waits_of(pod)
+    assert (wait.reason, wait.message) == (reason, message)
+
+
+def test_a_machine_is_silent_while_its_newest_event_says_so_and_the_pod_is_unready() -> None:
+    unready = a_pod(runs("main"), runs("wait"), conditions=[PodCondition(type="Ready", status="False")])
+    gone = an_event("NodeNotReady Node is not ready", 5)
+    before, back = an_event("Pulled image", 4), an_event("Pulled image", 6)
+    (wait,) = waits_of(unready, gone, before)
+    assert (wait.reason, wait.message) == (
+        "MachineSilent",
+        "its machine does not respond (NodeNotReady Node is not ready)",
+    )
+    assert waits_of(unready, back, gone) == waits_of(unready) == []
+    assert waits_of(a_pod(runs("main"), runs("wait")), gone) == []
+
+
+@pytest.mark.parametrize(
     "pod",
     [
         a_pod(runs("main"), runs("wait")),
+        a_pod(runs("main"), waits("wait", "ContainerCreating")),
+        a_pod(runs("main"), ended("wait", 0)),
         a_pod(ended("a", 0), runs("b"), runs("wait")),
         a_pod(ended("main", 0), ended("wait", 0)),
         a_pod(),
         a_pod(ended("main", 1), runs("wait"), created=-60),
         None,
     ],
-    ids=["runs", "one container of two", "all ended", "no status", "of an earlier run", "no pod"],
+    ids=[
+        "runs",
+        "wait starts",
+        "wait has ended well",
+        "one container of two",
+        "all ended",
+        "no status",
+        "of an earlier run",
+        "no pod",
+    ],
 )
 def test_a_pod_that_is_well_or_ends_now_is_no_wait(pod: Pod | None) -> None:
     assert waits_of(pod) == []

@@ -80,6 +80,39 @@ def test_a_step_that_goes_on_after_a_stop_is_what_the_run_waits_for(
 
 
 @pytest.mark.parametrize(
+    ("spec", "nodes", "is_told"),
+    [
+        ({"active_deadline_seconds": 100}, ["wf"], True),
+        ({"active_deadline_seconds": 100, "suspend": True}, ["wf"], False),
+        ({"active_deadline_seconds": 100}, ["wf", "wf.onExit"], False),
+        ({"active_deadline_seconds": 10_000}, ["wf"], False),
+        ({}, ["wf"], False),
+    ],
+)
+def test_a_run_that_outlives_its_deadline_waits_for_argo(
+    spec: dict[str, Any], nodes: list[str], *, is_told: bool
+) -> None:
+    run = a_snapshot(
+        *(a_node(name, RUNNING, end=None) for name in nodes), phase=RUNNING, spec=argo.WorkflowSpec(**spec)
+    )
+    summary = a_report(run, now=at(100 + 300)).summary or ""
+    assert ("its deadline of 1m40s has passed, and Argo has not ended it" in summary) is is_told
+    assert "deadline" not in (a_report(run, now=at(100 + 299)).summary or "")
+
+
+def test_what_a_run_waits_for_comes_before_its_deadline() -> None:
+    pending = a_node("wf", Phase.PENDING, end=None, message="ErrImagePull: x")
+    run = a_snapshot(pending, phase=RUNNING, spec=argo.WorkflowSpec(active_deadline_seconds=1))
+    assert [entry.reason for entry in a_report(run, now=at(9999)).waiting or ()] == ["ErrImagePull"]
+
+
+def test_a_deadline_can_be_that_of_the_template() -> None:
+    stored = argo.WorkflowSpec(active_deadline_seconds=100)
+    run = a_snapshot(a_node("wf", RUNNING, end=None), phase=RUNNING, stored_workflow_template_spec=stored)
+    assert "its deadline of 1m40s has passed" in (a_report(run, now=at(9999)).summary or "")
+
+
+@pytest.mark.parametrize(
     ("message", "grace_seconds"),
     [
         ("Unschedulable: 0/1 nodes are available", 60),

@@ -52,7 +52,7 @@ _AUTOSCALER_EVENTS: Final = frozenset({"NotTriggerScaleUp", "TriggeredScaleUp"})
 def autoscaler_answer(evidence: PodEvidence | None) -> str | None:
     """Return what the cluster autoscaler last did about an unschedulable pod; None if no Event shows it."""
     answers = [event for event in evidence.events if event.reason in _AUTOSCALER_EVENTS] if evidence else []
-    newest = max(answers, key=_last_observed_at, default=None)
+    newest = max(answers, key=last_observed_at, default=None)
     return f"{newest.reason}: {newest.message}" if newest else None
 
 
@@ -78,7 +78,7 @@ def _scheduling_reason(pod: Pod) -> PendingReason | None:
 
 def _event_reason(events: Sequence[Event]) -> PendingReason | None:
     failures = [event for event in events if event.reason in STARTUP_FAILURE_EVENTS]
-    newest = max(failures, key=_last_observed_at, default=None)
+    newest = max(failures, key=last_observed_at, default=None)
     return PendingReason(newest.reason, newest.message, _began_at(newest)) if newest else None
 
 
@@ -86,6 +86,7 @@ def _began_at(event: Event) -> datetime | None:
     return event.first_timestamp or event.event_time
 
 
-def _last_observed_at(event: Event) -> float:
+def last_observed_at(event: Event) -> float:
+    """Return when an Event happened last, in seconds; 0 if that is unknown."""
     at = event.last_timestamp or event.event_time or event.first_timestamp
     return at.timestamp() if at else 0.0

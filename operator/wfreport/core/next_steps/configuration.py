@@ -64,6 +64,7 @@ _IN_ANOTHER_ZONE: Final = lazy_pattern(r"(?i)volume node affinity conflict")
 _TASK_RESULTS: Final = "workflowtaskresults.argoproj.io"
 _CHECKS_RIGHT: Final = "no means that the right is missing; to ask, you yourself need the right to impersonate"
 _SHORT_OF: Final = lazy_pattern(r"Insufficient ([\w./-]{1,100})")
+_GATED: Final = lazy_pattern(r"SchedulingGated|scheduling gates")
 _PLACEMENT: Final = lazy_pattern(r"(?i)taint|node selector|node affinity|affinity/selector|topology")
 
 
@@ -309,6 +310,8 @@ def report_right_steps(account: str, run: ReportedRun) -> Iterator[NextStep]:
 def scheduling_steps(text: str, _: ReportedRun) -> list[NextStep]:
     """Return what to do about a pod that no machine takes."""
     scarce = list(dict.fromkeys(_SHORT_OF.findall(text)))
+    if _GATED.search(text):
+        return [NextStep("Wait for what set the pod's schedulingGates, such as a queue, to remove them: look at it.")]
     if scarce:
         return [
             NextStep(f"Lower the pod's requests of {', '.join(scarce)}, add machines, or wait until other pods end."),

@@ -63,6 +63,9 @@ _WAITS: Final[dict[str, Prospect]] = {
     "PodTerminating": _STALLS[StallReason.POD_TERMINATING],
     "MainNotStarted": _STALLS[StallReason.MAIN_NOT_STARTED],
     "MainEnded": _STALLS[StallReason.MAIN_ENDED],
+    "ExecutorFailed": Prospect(Owner.PLATFORM, NEW_RUN_MAY_HELP),
+    "MachineSilent": Prospect(Owner.INFRASTRUCTURE, NEW_RUN_MAY_HELP),
+    "DeadlinePassed": Prospect(Owner.PLATFORM, WILL_NOT_END),
 }
 """Waits without a failure class."""
 

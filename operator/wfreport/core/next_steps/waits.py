@@ -111,6 +111,17 @@ def _ended(wait: Waiting, run: ReportedRun) -> Steps:
     yield follow(run)
 
 
+def _silent(wait: Waiting, run: ReportedRun) -> Steps:
+    yield kubectl("which machines are ready", "get", "nodes", namespace="")
+    yield from _ended(wait, run)
+
+
+def _not_ended(wait: Waiting, run: ReportedRun) -> Steps:  # noqa: ARG001
+    yield kubectl("does Argo's controller run?", "get", CONTROLLER, namespace=CONTROLLER_NAMESPACE)
+    yield controller_log(run)
+    yield argo("end this run", "terminate", run.workflow)
+
+
 _BY_REASON: Final[dict[str, Callable[[Waiting, ReportedRun], Steps]]] = {
     "Suspended": _suspended,
     "WorkflowSuspended": _workflow_suspended,
@@ -128,6 +139,9 @@ _BY_REASON: Final[dict[str, Callable[[Waiting, ReportedRun], Steps]]] = {
     "PodTerminating": _ended,
     "MainNotStarted": _ended,
     "MainEnded": _ended,
+    "ExecutorFailed": _ended,
+    "MachineSilent": _silent,
+    "DeadlinePassed": _not_ended,
 }
 
 _BY_CLASS: Final = {

@@ -335,6 +335,9 @@ _WAITS: Final = {
     "PodTerminating": "does not end",
     "MainNotStarted": "does not end",
     "MainEnded": "does not end",
+    "ExecutorFailed": "cannot report its result",
+    "MachineSilent": "does not end",
+    "DeadlinePassed": "does not end",
 }
 """Phrases for reasons that are followed by Argo's or the kubelet's message."""
 

@@ -13,7 +13,9 @@ from wfreport.core.snapshot.pod_names import pod_name
 _MAX_ENTRIES: Final = 100
 _OOM_KILLED: Final = "OOMKilled"
 _POD_RESTARTED: Final = "PodRestarted"
-_ARTIFACT_GC_ERROR: Final = "ArtifactGCError"
+_OF_CONDITIONS: Final = frozenset({"ArtifactGCError", "MetricsError", "SpecWarning"})
+"""Types of conditions with which Argo tells of artifacts that it could not delete, of metrics, and of the spec."""
+
 _NEVER_ENDED: Final = "NeverEnded"
 _WORKS: Final = frozenset({NodeType.POD, NodeType.HTTP, NodeType.PLUGIN})
 
@@ -28,7 +30,7 @@ def find_warnings(
     current = [
         *_oom_killed(snapshot, evidence, sanitizer),
         *islice(_restarted(snapshot, sanitizer), _MAX_ENTRIES),
-        *_not_collected(snapshot, sanitizer),
+        *islice(_of_conditions(snapshot, sanitizer), _MAX_ENTRIES),
         *islice(_never_ended(snapshot, sanitizer), _MAX_ENTRIES),
     ]
     earlier = [warning for warning in stored if warning.reason == _OOM_KILLED and warning not in current]
@@ -82,13 +84,13 @@ def _restarted(snapshot: Snapshot, sanitizer: TextSanitizer) -> Iterator[StepWar
             )
 
 
-def _not_collected(snapshot: Snapshot, sanitizer: TextSanitizer) -> Iterator[StepWarning]:
-    """Yield a warning if Argo could not delete the run's artifacts; its finalizer then keeps the Workflow."""
+def _of_conditions(snapshot: Snapshot, sanitizer: TextSanitizer) -> Iterator[StepWarning]:
+    """Yield a warning for each condition of the Workflow that tells of a problem."""
     for condition in snapshot.workflow.status.conditions:
-        if condition.type == _ARTIFACT_GC_ERROR and condition.status == "True":
+        if condition.type in _OF_CONDITIONS and condition.status == "True":
             yield StepWarning(
                 display_name=sanitizer.line(snapshot.workflow.metadata.name),
-                reason=_ARTIFACT_GC_ERROR,
+                reason=condition.type,
                 message=sanitizer.text(condition.message),
             )
 

@@ -6,9 +6,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from wfreport.api.argo import Node
-from wfreport.api.kubernetes import Event, Pod, StateTerminated
+from wfreport.api.argo import EXECUTOR_CONTAINERS, Node, Phase
+from wfreport.api.kubernetes import ContainerStatus, Event, Pod, StateTerminated
 from wfreport.core.classify import kubelet_messages
+from wfreport.core.classify.pending import STARTING_REASONS, last_observed_at
 from wfreport.core.snapshot.model import PodEvidence
 from wfreport.core.snapshot.pod_states import (
     MainEnd,
@@ -16,8 +17,10 @@ from wfreport.core.snapshot.pod_states import (
     failed_container,
     has_start_error,
     is_of_an_earlier_run,
+    is_unready,
     latest_end,
     main_end,
+    terminated,
 )
 
 POD_FAILED: Final = "PodFailed"
@@ -25,7 +28,11 @@ POD_SUCCEEDED: Final = "PodSucceeded"
 POD_TERMINATING: Final = "PodTerminating"
 MAIN_NOT_STARTED: Final = "MainNotStarted"
 MAIN_ENDED: Final = "MainEnded"
-HUNG_REASONS: Final = frozenset({POD_FAILED, POD_SUCCEEDED, POD_TERMINATING, MAIN_NOT_STARTED, MAIN_ENDED})
+EXECUTOR_FAILED: Final = "ExecutorFailed"
+MACHINE_SILENT: Final = "MachineSilent"
+HUNG_REASONS: Final = frozenset(
+    {POD_FAILED, POD_SUCCEEDED, POD_TERMINATING, MAIN_NOT_STARTED, MAIN_ENDED, EXECUTOR_FAILED, MACHINE_SILENT}
+)
 """Reasons of waits of a step whose pod has ended, or is about to, without the step."""
 
 
@@ -62,7 +69,10 @@ def hung_pod(node: Node, evidence: PodEvidence | None, set_names: Collection[str
         since_at = latest_end(pod.status.container_statuses)
         return HungPod(POD_SUCCEEDED, "its pod succeeded, and Argo has not recorded it", since_at)
     ended = main_end(pod, set_names) if pod.status.phase == "Running" else None
-    return _main_ended(ended) if ended and ended.alive else None
+    if ended and ended.alive:
+        return _main_ended(ended)
+    by_container = _executor_failed(pod) or _not_started(pod) if node.phase == Phase.RUNNING else None
+    return by_container or _silent_machine(pod, evidence.events)
 
 
 def _terminating(pod: Pod, since_at: datetime, events: Sequence[Event]) -> HungPod:
@@ -93,6 +103,45 @@ def _main_ended(ended: MainEnd) -> HungPod:
         cause = f"{state.reason} (exit code {state.exit_code}{f', {state.message}' if state.message else ''})"
         return HungPod(MAIN_NOT_STARTED, f"{ended.container} could not start: {cause}; {keeps}", ended.at)
     return HungPod(MAIN_ENDED, f"{ended.container} {_how_it_ended(state)}, but {keeps}", ended.at)
+
+
+def _silent_machine(pod: Pod, events: Sequence[Event]) -> HungPod | None:
+    """Describe a pod whose machine no longer reports. Only the newest Event counts: the machine may have come back."""
+    newest = max(events, key=last_observed_at, default=None)
+    text = f"{newest.reason} {newest.message}" if newest and is_unready(pod) else ""
+    if pod.status.phase == "Unknown" or pod.status.reason == "NodeLost":
+        text = text if _is_about_the_machine(text) else f"{pod.status.reason} {pod.status.message}".strip()
+    elif not _is_about_the_machine(text):
+        return None
+    host = f" {pod.spec.node_name}" if pod.spec.node_name else ""
+    return HungPod(MACHINE_SILENT, f"its machine{host} does not respond{f' ({text})' if text else ''}", None)
+
+
+def _executor_failed(pod: Pod) -> HungPod | None:
+    """Describe a running pod that Argo's own container does not serve: nothing will report how its step ends."""
+    for status in pod.status.container_statuses:
+        if status.name in EXECUTOR_CONTAINERS:
+            end, cause = terminated(status), _why_it_waits(status)
+            if end and end.exit_code:
+                return HungPod(EXECUTOR_FAILED, f"Argo's {status.name} container {_how_it_ended(end)}", end.finished_at)
+            if cause:
+                return HungPod(EXECUTOR_FAILED, f"Argo's {status.name} container cannot start: {cause}", None)
+    return None
+
+
+def _not_started(pod: Pod) -> HungPod | None:
+    """Describe a running pod of which one container cannot start."""
+    waiting = ((one.name, _why_it_waits(one)) for one in pod.status.container_statuses)
+    name, cause = next(((name, cause) for name, cause in waiting if cause), ("", ""))
+    return HungPod(MAIN_NOT_STARTED, f"{name} could not start: {cause}", None) if cause else None
+
+
+def _why_it_waits(status: ContainerStatus) -> str:
+    """Return why a container does not start, if that is a problem; else empty."""
+    state = status.state.waiting if status.state else None
+    if state is None or state.reason in ("", *STARTING_REASONS):
+        return ""
+    return ": ".join(part for part in (state.reason, state.message.strip()) if part)
 
 
 def _how_it_ended(end: StateTerminated) -> str:

@@ -11,6 +11,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from wfreport.api.argo import UNFINISHED_PHASES, Node, NodeType, Phase
+from wfreport.api.calendar import duration_of, shifted
 from wfreport.api.reasons import ORDINARY_WAITS
 from wfreport.api.report import ReportStatus, Waiting
 from wfreport.api.wire import LINE
@@ -26,6 +27,7 @@ from wfreport.core.classify.pod_volumes import volume_clause
 from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.snapshot.model import PodEvidence, Snapshot, WaitingGraces
 from wfreport.core.snapshot.pod_names import agent_pod_name, pod_name
+from wfreport.core.timing.durations import short_duration
 from wfreport.core.timing.hung_pods import HUNG_REASONS, hung_pod
 from wfreport.core.timing.lock_waits import NO_HOLDS, LockHolds, holders_clause
 from wfreport.imports import lazy_pattern
@@ -63,7 +65,7 @@ def find_waiting(
     if snapshot.workflow.status.is_completed:
         return []
     waits = [*_workflow_waits(snapshot), *_node_waits(snapshot, evidence)]
-    listed = [wait for wait in waits if _is_past_grace(wait, now, graces)]
+    listed = [wait for wait in waits or _passed_deadline(snapshot) if _is_past_grace(wait, now, graces)]
     listed.sort(key=_order)
     return [_entry(wait, snapshot, sanitizer, lock_holds) for wait in listed[:_MAX_ENTRIES]]
 
@@ -170,7 +172,7 @@ def grace_seconds(reason: str, graces: WaitingGraces) -> float:
     return 0
 
 
-_TAKEN_UP_LATE = frozenset({"HTTPPending", "PluginPending", "NotStarted", "RetryNotStarted"})
+_TAKEN_UP_LATE = frozenset({"HTTPPending", "PluginPending", "NotStarted", "RetryNotStarted", "DeadlinePassed"})
 
 
 def _workflow_waits(snapshot: Snapshot) -> Iterator[_Wait]:
@@ -190,6 +192,18 @@ def _workflow_waits(snapshot: Snapshot) -> Iterator[_Wait]:
     if workflow.status.phase == Phase.PENDING and workflow.status.message:
         message = workflow.status.message
         yield _Wait(_reason(message) or _STARTING, message, since_at)
+
+
+def _passed_deadline(snapshot: Snapshot) -> Iterator[_Wait]:
+    """Yield that Argo has not ended a run by its deadline. Its exit handler may run longer."""
+    workflow = snapshot.workflow
+    stored = workflow.status.stored_workflow_template_spec
+    limit = workflow.spec.active_deadline_seconds or (stored.active_deadline_seconds if stored else None)
+    has_exit_handler = any(node.name == snapshot.tree.exit_handler_name for node in snapshot.nodes.values())
+    if limit and workflow.status.started_at and not has_exit_handler:
+        message = f"its deadline of {short_duration(limit)} has passed, and Argo has not ended it"
+        passed_at = shifted(workflow.status.started_at, duration_of(limit))
+        yield _Wait("DeadlinePassed", message, passed_at)
 
 
 def _node_waits(snapshot: Snapshot, evidence: Mapping[str, PodEvidence]) -> Iterator[_Wait]:
