@@ -142,7 +142,8 @@ STALL_MEANINGS: dict[StallReason, str] = {
         "The Workflow is suspended and shut down at once: Argo does not shut down a suspended Workflow."
     ),
     StallReason.DELETION_BLOCKED: (
-        "The Workflow is being deleted, and its finalizer for the garbage collection of artifacts blocks that."
+        "The Workflow is being deleted, and a finalizer blocks that: Argo's for the garbage collection of artifacts, "
+        "while no pod is at it, or another."
     ),
     StallReason.ARTIFACT_GC_FAILED: "Argo could not delete the artifacts of the run (its condition `ArtifactGCError`).",
     StallReason.LOCK_LEAKED: (
@@ -178,7 +179,7 @@ STALL_ADVICE: dict[StallReason, str] = {
     StallReason.DELETION_BLOCKED: (
         "Mend what the garbage collection of artifacts needs (credentials, ServiceAccount, the artifact store), or set "
         "artifactGC.forceFinalizerRemoval, or remove the finalizer workflows.argoproj.io/artifact-gc by hand; the "
-        "artifacts then stay."
+        "artifacts then stay. Another finalizer is removed by whoever set it."
     ),
     StallReason.ARTIFACT_GC_FAILED: (
         "Read the logs of the garbage collection's pod, mend its access to the artifact store, and delete the "

@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
+from wfreport.core.redact.bounds import short_key
 from wfreport.core.stall.model import HolderState, Owed, PodsSeen, Suspicion
 from wfreport.kube.objects import NamespacedName
 
@@ -74,7 +75,7 @@ class ControllerActivity:
     def record_owed(self, workflow: NamespacedName, suspicions: Iterable[tuple[Suspicion, datetime]]) -> None:
         """Record what the controller owes to a run, and since when."""
         owed = [
-            _Debt(since, one.owed is Owed.CERTAINLY, one.cause or "/".join(workflow))
+            _Debt(since, one.owed is Owed.CERTAINLY, short_key(one.cause) or "/".join(workflow))
             for one, since in suspicions
             if one.owed is not Owed.NO
         ]

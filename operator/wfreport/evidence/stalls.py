@@ -12,11 +12,13 @@ from typing import Final
 
 from msgspec import Struct, structs
 
+from wfreport.api.reasons import StallReason
 from wfreport.api.report import ReportStatus, Stalled
 from wfreport.cache.running import RunningWorkflow, RunningWorkflows
 from wfreport.cache.stalls import ControllerActivity, StallMemory
 from wfreport.core.snapshot.identity import is_labelled_completed
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
+from wfreport.core.stall.deletion import is_collector
 from wfreport.core.stall.findings import SEEN_SHARE, choose_finding, find_suspicions, is_due
 from wfreport.core.stall.locks import holder_workflow
 from wfreport.core.stall.model import (
@@ -105,7 +107,7 @@ class StallInspector:
         self._record_movement(snapshot, running, scan.newest_at, now)
         stalled = next((status.stalled for status in stored if status.stalled), None)
         if is_labelled_completed(snapshot.workflow):
-            return _inspect_completed(snapshot, stalled, self._graces, now)
+            return await self._inspect_completed(snapshot, stalled, now)
         if running is None:  # the first reconcile, or the first one after a restart
             return StallInspection()
         memory, namespace = running.stall, snapshot.workflow.metadata.namespace
@@ -167,17 +169,48 @@ class StallInspector:
         is_new = stalled is None and bool(memory.first_seen)
         if memory.read_at is not None and not is_new and self._running.now() < memory.read_at + memory.interval_seconds:
             return True
+        pods = await self._list_pods(snapshot, now)
+        if pods is None:
+            return False
+        memory.pods = pods
+        memory.read_at = self._running.now()
+        memory.interval_seconds = min(INTERVAL_MAX_SECONDS, max(first_seconds, 2 * memory.interval_seconds))
+        return True
+
+    async def _list_pods(self, snapshot: Snapshot, now: datetime) -> PodsSeen | None:
+        """List the pods of the Workflow; None if that failed."""
         meta = snapshot.workflow.metadata
         try:
             pods, is_complete = await self._pods.list_unfinished(meta.namespace, meta.name, limit=PODS_LIMIT)
         except ApiError as error:
             self._log_failure("pod list failed", meta.namespace, error)
-            return False
-        own = [pod for pod in pods if any(owner.uid == meta.uid for owner in pod.metadata.owner_references)]
-        memory.pods = pods_seen(snapshot, own, is_complete=is_complete, seen_at=now)
-        memory.read_at = self._running.now()
-        memory.interval_seconds = min(INTERVAL_MAX_SECONDS, max(first_seconds, 2 * memory.interval_seconds))
-        return True
+            return None
+        own = [
+            pod
+            for pod in pods
+            if is_collector(pod) or any(owner.uid == meta.uid for owner in pod.metadata.owner_references)
+        ]
+        return pods_seen(snapshot, own, is_complete=is_complete, seen_at=now)
+
+    async def _inspect_completed(self, snapshot: Snapshot, stalled: Stalled | None, now: datetime) -> StallInspection:
+        """Return whether the deletion of a completed run hangs. Such a run is not polled, so it is inspected in time.
+
+        Its pods are read only if its deletion takes long, to see whether artifacts are still being deleted.
+        """
+        facts = StallFacts()
+        suspicions = find_suspicions(snapshot, facts, self._graces)
+        if any(_blocks_deletion(one) and is_due(one, first_seen=None, now=now) for one in suspicions):
+            pods = await self._list_pods(snapshot, now)
+            if pods is None:
+                return StallInspection(requeue_after_seconds=self._graces.seconds)
+            suspicions = find_suspicions(snapshot, StallFacts(pods), self._graces)
+            is_at_work = not any(map(_blocks_deletion, suspicions))
+        else:
+            is_at_work = False
+        finding = choose_finding(suspicions, facts, first_seen=None, stored=stalled, now=now)
+        remaining = [one.grace_seconds - (now - one.since_at).total_seconds() for one in suspicions if one.since_at]
+        remaining += [self._graces.deletion_seconds] if is_at_work else []
+        return StallInspection(StallVerdict(finding), min((left for left in remaining if left > 0), default=None))
 
     async def _read_holders(self, namespace: str, memory: StallMemory, scan: RunScan) -> None:
         """Read the holders of awaited locks, in the Workflow's own namespace only."""
@@ -213,12 +246,5 @@ class StallInspector:
         log.warning(message, extra=pairs | throttled(message, namespace))
 
 
-def _inspect_completed(
-    snapshot: Snapshot, stalled: Stalled | None, graces: StallGraces, now: datetime
-) -> StallInspection:
-    """Return whether the garbage collection of a completed run hangs. Such a run is not polled."""
-    facts = StallFacts()
-    suspicions = find_suspicions(snapshot, facts, graces)
-    finding = choose_finding(suspicions, facts, first_seen=None, stored=stalled, now=now)
-    remaining = (one.grace_seconds - (now - one.since_at).total_seconds() for one in suspicions if one.since_at)
-    return StallInspection(StallVerdict(finding), min((seconds for seconds in remaining if seconds > 0), default=None))
+def _blocks_deletion(suspicion: Suspicion) -> bool:
+    return suspicion.reason == StallReason.DELETION_BLOCKED

@@ -516,6 +516,18 @@ def test_a_workflow_that_is_being_deleted_is_submitted_anew() -> None:
     assert "argo delete --force wf" in lines(shown)
 
 
+def test_what_blocks_a_deletion_depends_on_the_finalizer() -> None:
+    others = a_stalled(StallReason.DELETION_BLOCKED, "its finalizer backup.example.com/keep holds it")
+    assert lines(next_steps(others))[0] == "kubectl get workflow wf -o jsonpath={.metadata.finalizers}"
+    argos = a_stalled(StallReason.DELETION_BLOCKED, "its finalizer workflows.argoproj.io/artifact-gc holds it")
+    assert "component=artifact-gc" in lines(next_steps(argos))[0]
+
+
+def test_a_machine_is_not_looked_at_if_a_finalizer_holds_the_pod() -> None:
+    run = a_stalled(StallReason.POD_TERMINATING, "hangs in Terminating on machine m; its finalizer a/b holds it")
+    assert not any("get node" in line for line in lines(next_steps(run)))
+
+
 def test_a_pod_that_exists_is_described() -> None:
     run = a_failed(a_failure(C.KILLED, pod_name="p"), existing_pods={"p"})
     assert "kubectl describe pod p" in lines(next_steps(run))

@@ -13,6 +13,7 @@ from tests.core.stall.stall_world import StallWorld
 from wfreport.core.snapshot.decode import decode_pod
 from wfreport.core.snapshot.model import PodEvidence
 from wfreport.core.timing.hung_pods import hung_pod
+from wfreport.kube.errors import ServerError
 
 Documents = tuple[dict[str, Any], ...]
 
@@ -240,3 +241,96 @@ def test_a_pod_that_failed_after_its_start_was_not_replaced() -> None:
     assert finding is not None
     assert world.now - START <= timedelta(seconds=9 + 300 + 60)
     assert (NAMESPACE, "wf") in world.stored
+
+
+# --- deletion
+
+DELETED_AT = 100.0
+
+
+def deleted(*finalizers: str, phase: str = "Succeeded", **parts: Any) -> dict[str, Any]:
+    """Return a Workflow that is being deleted."""
+    labels = {"workflows.argoproj.io/completed": "true"} if phase == "Succeeded" else {}
+    metadata = {"deletionTimestamp": stamp(DELETED_AT), "finalizers": list(finalizers), "labels": labels}
+    root = node("", phase, "DAG")
+    return workflow(root, *parts.pop("nodes", ()), phase=phase, metadata=metadata, **parts)
+
+
+def collector(*containers: dict[str, Any], phase: str = "Running") -> dict[str, Any]:
+    """Return the pod that deletes the artifacts: a task owns it."""
+    labels = {f"workflows.argoproj.io/{key}": value for key, value in COLLECTOR_LABELS.items()}
+    owners = [{"kind": "WorkflowArtifactGCTask", "name": "wf-artgc-wfdel-1-0", "uid": "uid-task"}]
+    metadata = {"name": "wf-artgc-wfdel-1", "annotations": {}, "labels": labels, "ownerReferences": owners}
+    return pod("gc", *containers, phase=phase, metadata=metadata)
+
+
+COLLECTOR_LABELS = {"workflow": "wf", "component": "artifact-gc", "completed": "false"}
+ARTIFACT_GC = "workflows.argoproj.io/artifact-gc"
+AT_WORK = collector(container("main"))
+
+
+def inspected(document: dict[str, Any], seconds: float, *pods: dict[str, Any]) -> tuple[str | None, float | None]:
+    """Return why the deletion of a completed run hangs after so many seconds, and when it is inspected again."""
+    world = StallWorld(START + timedelta(seconds=seconds))
+    for one in pods:
+        world.put_pod(one)
+    inspection = asyncio.run(world.inspect(world.put(document)))
+    finding = inspection.verdict.finding
+    return (finding.suspicion.message if finding else None), inspection.requeue_after_seconds
+
+
+def test_a_deletion_waits_for_artifacts_that_are_being_deleted() -> None:
+    assert inspected(deleted(ARTIFACT_GC), 3 * HOUR, AT_WORK) == (None, 900)
+    ended = collector(container("main", 0, end=3 * HOUR - 100), phase="Succeeded")
+    assert inspected(deleted(ARTIFACT_GC), 3 * HOUR, ended) == (None, 800)
+
+
+@pytest.mark.parametrize(
+    "pods", [(), (collector(phase="Pending"),), (collector(container("main", 1), phase="Failed"),)]
+)
+def test_a_deletion_is_blocked_if_nothing_deletes_the_artifacts(pods: Documents) -> None:
+    message, again = inspected(deleted(ARTIFACT_GC), 1100, *pods)
+    assert message == f"the Workflow is being deleted, and its finalizer {ARTIFACT_GC} holds it"
+    assert again is None
+
+
+def test_an_error_of_the_collection_is_part_of_what_blocks_the_deletion() -> None:
+    condition = {"type": "ArtifactGCError", "status": "True", "message": "access denied"}
+    document = deleted(ARTIFACT_GC, status={"conditions": [condition]})
+    assert inspected(document, 500)[0] == "access denied"
+    assert inspected(document, 1100)[0] == (
+        f"the Workflow is being deleted, and its finalizer {ARTIFACT_GC} holds it: access denied"
+    )
+
+
+@pytest.mark.parametrize(
+    ("finalizers", "words"),
+    [
+        (("backup.example.com/keep",), "its finalizer backup.example.com/keep holds it"),
+        (("a/b", "c/d"), "its finalizers a/b, c/d hold it"),
+        (("foregroundDeletion",), "its finalizer foregroundDeletion holds it until all that it owns is deleted"),
+        ((ARTIFACT_GC, "a/b"), "its finalizer a/b holds it"),
+    ],
+)
+def test_any_finalizer_may_block_a_deletion(finalizers: tuple[str, ...], words: str) -> None:
+    document = deleted(*finalizers)
+    assert inspected(document, DELETED_AT + 899, AT_WORK)[0] is None
+    assert inspected(document, DELETED_AT + 900, AT_WORK)[0] == f"the Workflow is being deleted, and {words}"
+
+
+def test_a_deletion_without_finalizers_is_over_soon() -> None:
+    assert inspected(deleted(), HOUR) == (None, None)
+
+
+def test_a_deletion_is_not_judged_if_its_pods_cannot_be_read() -> None:
+    world = StallWorld(START + timedelta(seconds=HOUR))
+    world.error = ServerError("busy", status=500)
+    inspection = asyncio.run(world.inspect(world.put(deleted(ARTIFACT_GC))))
+    assert (inspection.verdict.is_known, inspection.requeue_after_seconds) == (False, 300)
+
+
+def test_a_foreground_deletion_waits_as_long_as_the_pods_of_the_run_may() -> None:
+    document = deleted("foregroundDeletion", phase="Running", nodes=[STEP])
+    slow = pod("wf.train", *WORKING, metadata={"deletionTimestamp": stamp(1260)})
+    assert first_finding(document, (slow,), (), 1260) is None
+    assert first_finding(document, (pod("wf.train", *WORKING),), (), HOUR) is not None

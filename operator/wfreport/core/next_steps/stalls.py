@@ -127,10 +127,11 @@ def _main_not_started(stalled: Stalled, run: ReportedRun) -> Steps:
 
 
 def _terminating(stalled: Stalled, run: ReportedRun) -> Steps:
-    pod = _pod_name(run)
-    yield from _machine(stalled)
+    pod, is_held = _pod_name(run), "finalizer" in (stalled.message or "")
+    if not is_held:
+        yield from _machine(stalled)
     yield _pods(run, "the state of its pods")
-    if pod and "finalizer" in (stalled.message or ""):
+    if pod and is_held:
         yield kubectl("its finalizers: end what holds it", "get", "pod", pod, "-o", "jsonpath={.metadata.finalizers}")
     elif pod:
         yield kubectl("only if the machine is gone for good", "delete", "pod", pod, "--force", "--grace-period=0")
@@ -183,7 +184,13 @@ def _artifact_gc_pods(run: ReportedRun) -> str:
     return f"{_LABEL_WORKFLOW}={run.workflow},workflows.argoproj.io/component=artifact-gc"
 
 
-def _deletion_blocked(_: Stalled, run: ReportedRun) -> Steps:
+def _deletion_blocked(stalled: Stalled, run: ReportedRun) -> Steps:
+    if "artifact-gc" not in (stalled.message or ""):
+        yield kubectl("its finalizers: whoever set one has to end its work", "get", "workflow", run.workflow, "-o",
+                      "jsonpath={.metadata.finalizers}")  # fmt: skip
+        yield _pods(run, "what is left of the run: foregroundDeletion waits until it is deleted")
+        yield argo("only if nobody works on them any more: delete it without them", "delete", "--force", run.workflow)
+        return
     text = "the deletion: are there pods of the garbage collection, and why do they fail?"
     yield kubectl(text, "describe", "pods", "-l", _artifact_gc_pods(run))
     yield kubectl("or give the collection up: its artifacts stay in the store", "patch", "workflow", run.workflow,

@@ -18,6 +18,7 @@ from msgspec import structs
 from wfreport.api.reasons import StallReason
 from wfreport.api.report import Stalled
 from wfreport.core.snapshot.model import Snapshot
+from wfreport.core.stall.deletion import deletion_suspicions
 from wfreport.core.stall.locks import lock_suspicions
 from wfreport.core.stall.model import Owed, StallFacts, StallFinding, StallGraces, Suspicion
 from wfreport.core.stall.pod_rules import pod_suspicions
@@ -53,7 +54,8 @@ _ORDER: Final = (
 def find_suspicions(snapshot: Snapshot, facts: StallFacts, graces: StallGraces) -> list[Suspicion]:
     """Return the suspicions about a run, with grace times that fit its size."""
     factor = graces.scaled(len(snapshot.nodes))
-    suspicions = [*workflow_suspicions(snapshot, graces), *lock_suspicions(snapshot, facts, graces)]
+    suspicions = [*workflow_suspicions(snapshot, graces), *deletion_suspicions(snapshot, facts.pods, graces)]
+    suspicions += lock_suspicions(snapshot, facts, graces)
     if facts.pods is not None and not snapshot.workflow.status.is_completed:
         suspicions += pod_suspicions(snapshot, facts.pods, graces)
     first = nsmallest(_MAX_SUSPICIONS, suspicions, key=lambda one: _priority(one, one.since_at))

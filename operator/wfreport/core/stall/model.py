@@ -58,12 +58,14 @@ class PodsSeen(Struct, frozen=True):
     Attributes:
         by_node: pods by node id.
         agent: Argo's agent, if it was among them.
+        collectors: pods that delete the Workflow's artifacts.
         is_complete: whether these are all of its pods that are not labelled as completed: then others are gone.
         seen_at: when they were read; None for now.
     """
 
     by_node: Mapping[str, Pod] = field(default_factory=dict)
     agent: Pod | None = None
+    collectors: tuple[Pod, ...] = ()
     is_complete: bool = False
     seen_at: datetime | None = None
 

@@ -28,6 +28,7 @@ from wfreport.core.snapshot.pod_states import (
     terminated,
 )
 from wfreport.core.stall.agent import AgentTrouble, agent_trouble, failure_clause
+from wfreport.core.stall.deletion import is_collector
 from wfreport.core.stall.model import Owed, PodsSeen, StallGraces, Suspicion
 
 _WAITING_TYPES: Final = frozenset({NodeType.HTTP, NodeType.PLUGIN})
@@ -73,9 +74,11 @@ def pods_seen(
     snapshot: Snapshot, pods: Iterable[Pod], *, is_complete: bool, seen_at: datetime | None = None
 ) -> PodsSeen:
     """Return the pods by their nodes. A pod that names no node is found by its name, the agent by its label or name."""
-    by_node, agent, by_name = {}, None, {}
+    by_node, agent, by_name, collectors = {}, None, {}, []
     for pod in pods:
-        if pod.metadata.labels.get(_LABEL_COMPONENT) == "agent" or pod.metadata.name.endswith(_AGENT_SUFFIX):
+        if is_collector(pod):
+            collectors.append(pod)
+        elif pod.metadata.labels.get(_LABEL_COMPONENT) == "agent" or pod.metadata.name.endswith(_AGENT_SUFFIX):
             agent = pod
         elif node_id := pod.metadata.annotations.get(ANNOTATION_NODE_ID):
             by_node[node_id] = pod
@@ -85,7 +88,7 @@ def pods_seen(
         nodes = (node for node in snapshot.nodes.values() if node.type == NodeType.POD)
         named = ((node.id, by_name.get(pod_name(snapshot.workflow, node) or "")) for node in nodes)
         by_node = {node_id: pod for node_id, pod in named if pod} | by_node
-    return PodsSeen(by_node, agent, is_complete, seen_at)
+    return PodsSeen(by_node, agent, tuple(collectors), is_complete, seen_at)
 
 
 def _of_pod(

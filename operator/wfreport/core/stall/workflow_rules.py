@@ -15,9 +15,6 @@ from wfreport.core.snapshot.model import NodesState, Snapshot
 from wfreport.core.stall.model import SHUTDOWN_SECONDS, Owed, StallGraces, Suspicion
 from wfreport.imports import lazy_pattern
 
-FINALIZER_ARTIFACT_GC: Final = "workflows.argoproj.io/artifact-gc"  # common.go:219
-CONDITION_ARTIFACT_GC_ERROR: Final = "ArtifactGCError"
-
 _KNOWN: Final = frozenset({NodesState.READ, NodesState.NONE_YET})
 _LEAVES: Final = frozenset({NodeType.POD, NodeType.CONTAINER, NodeType.HTTP, NodeType.PLUGIN, NodeType.SUSPEND})
 _BACKOFF: Final = lazy_pattern(r"^Backoff for (.*)$")  # operator.go:1092, humanize.Duration
@@ -40,10 +37,9 @@ hours."""
 
 def workflow_suspicions(snapshot: Snapshot, graces: StallGraces) -> Iterator[Suspicion]:
     """Yield the suspicions that the Workflow alone raises."""
-    yield from _deletion(snapshot, graces)
     if snapshot.workflow.status.is_completed:
-        yield from _artifact_gc(snapshot)
-    elif snapshot.workflow.spec.suspend:
+        return
+    if snapshot.workflow.spec.suspend:
         yield from _suspended(snapshot)
     elif snapshot.workflow.status.phase == Phase.RUNNING and snapshot.nodes_state in _KNOWN:
         yield from _running(snapshot, graces)
@@ -76,35 +72,6 @@ def newest_time(snapshot: Snapshot) -> datetime | None:
     for node in snapshot.nodes.values():
         times += (node.started_at, node.finished_at)
     return max((time for time in times if time is not None), default=None)
-
-
-def _deletion(snapshot: Snapshot, graces: StallGraces) -> Iterator[Suspicion]:
-    meta = snapshot.workflow.metadata
-    if meta.deletion_timestamp and FINALIZER_ARTIFACT_GC in meta.finalizers:
-        message = f"the Workflow is being deleted, and its finalizer {FINALIZER_ARTIFACT_GC} holds it"
-        yield Suspicion(
-            StallReason.DELETION_BLOCKED,
-            f"{message}{_colon(_artifact_gc_error(snapshot))}",
-            graces.deletion_seconds,
-            meta.deletion_timestamp,
-        )
-
-
-def _artifact_gc(snapshot: Snapshot) -> Iterator[Suspicion]:
-    error = _artifact_gc_error(snapshot)
-    if error:
-        yield Suspicion(StallReason.ARTIFACT_GC_FAILED, error, 0, snapshot.workflow.status.finished_at)
-
-
-def _artifact_gc_error(snapshot: Snapshot) -> str:
-    conditions = snapshot.workflow.status.conditions
-    named = (one for one in conditions if one.type == CONDITION_ARTIFACT_GC_ERROR and one.status == "True")
-    condition = next(named, None)
-    return (condition.message or "Argo could not delete the artifacts") if condition else ""
-
-
-def _colon(text: str) -> str:
-    return f": {text}" if text else ""
 
 
 def _suspended(snapshot: Snapshot) -> Iterator[Suspicion]:
