@@ -7,6 +7,7 @@ from wfreport.api.argo import Node, NodeType, Phase
 from wfreport.api.counts import StepCounts
 from wfreport.api.reasons import Reason
 from wfreport.api.report import ReportStatus, WorkflowRef
+from wfreport.core.render.columns import cause_of
 from wfreport.core.render.gone import render_deleted, render_missing
 from wfreport.core.snapshot.model import NodesState, Snapshot
 
@@ -84,6 +85,15 @@ def test_a_step_that_failed_keeps_its_name_when_its_nodes_are_gone() -> None:
 def test_a_reason_that_says_more_than_the_class_comes_first(message: str, failure_class: str, reason: str) -> None:
     status = a_report(a_snapshot(a_node("wf", ERROR, message=message), phase=ERROR))
     assert (status.failure_class, status.reason) == (failure_class, reason)
+
+
+def test_a_heading_has_the_reason_unless_the_class_is_another_ones() -> None:
+    denied = a_node("wf", ERROR, message='pods "p" is forbidden: User "u" cannot get resource "pods" in API group ""')
+    failed = a_report(a_snapshot(denied, phase=ERROR))
+    assert cause_of(failed) == "Forbidden"
+    assert cause_of(failed.changed(failure_class="Unknown")) == "Unknown"
+    assert cause_of(failed.changed(failure_class=None)) == ""
+    assert cause_of(failed.changed(failures=None)) == "ConfigError"
 
 
 def test_a_failure_has_the_reason_that_its_wait_had() -> None:

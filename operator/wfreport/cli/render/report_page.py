@@ -31,7 +31,7 @@ from wfreport.core.next_steps.model import can_retry
 from wfreport.core.next_steps.prospects import leading_prospect
 from wfreport.core.next_steps.stalls import pod_of_stall
 from wfreport.core.plurals import plural
-from wfreport.core.render.columns import telling_reason
+from wfreport.core.render.columns import cause_of
 from wfreport.core.step_outline import Outline, StepNames, outline_steps
 from wfreport.core.timing.durations import instant, short_duration
 from wfreport.core.timing.hung_pods import HUNG_REASONS
@@ -128,8 +128,8 @@ def _add_next(page: TextPage, commands: Sequence[NextCommand]) -> None:
 def _add_header(page: TextPage, report: WorkflowReport, status: ReportStatus, live: LiveDetails) -> None:
     workflow = status.observed_workflow
     phase = workflow.phase if workflow else None
-    cause = telling_reason(status.failures[0]) if status.failures else status.failure_class
-    outcome = f"{one_line(phase or 'Pending')}{f' ({one_line(cause)})' if status.failure_class and cause else ''}"
+    cause = cause_of(status)
+    outcome = f"{one_line(phase or 'Pending')}{f' ({one_line(cause)})' if cause else ''}"
     title = Text(f"{one_line(report.spec.workflow_ref.name)}  ", style="bold")
     title.append(outcome, style=phase_style(phase or Phase.PENDING))
     title.append(f"  namespace {one_line(report.metadata.namespace)}", style="dim")

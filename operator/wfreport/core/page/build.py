@@ -19,7 +19,7 @@ from wfreport.core.page.steps import place_steps
 from wfreport.core.page.texts import block, duration, line
 from wfreport.core.page.timeline import draw_timeline, tone_of
 from wfreport.core.plurals import plural
-from wfreport.core.render.columns import telling_reason
+from wfreport.core.render.columns import cause_of, telling_reason
 from wfreport.core.render.equal_failures import equal_groups
 from wfreport.core.render.sentences import failure_phrase, retry_prospect
 from wfreport.core.step_outline import StepNames, outline_steps
@@ -64,7 +64,7 @@ def build_page(
         name=line(report.spec.workflow_ref.name),
         namespace=line(report.metadata.namespace),
         as_of=instant(max(_times(status), default=None)),
-        outcome=line(f"{phase} ({_cause(status)})" if status.failure_class else phase),
+        outcome=line(f"{phase} ({cause})" if (cause := cause_of(status)) else phase),
         tone=tone_of(phase),
         summary=line(status.summary, 1000),
         facts=_present(_facts(status)),
@@ -83,10 +83,6 @@ def build_page(
         earlier=list(_earlier(status)),
         links=_links(status),
     )
-
-
-def _cause(status: ReportStatus) -> str:
-    return telling_reason(status.failures[0]) if status.failures else f"{status.failure_class}"
 
 
 def _times(status: ReportStatus) -> Iterator[datetime]:

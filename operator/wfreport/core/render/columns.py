@@ -23,6 +23,14 @@ def leading_reason(failures: list[Failure], waiting: list[Waiting], stalled: Sta
     return failure_reason or (stalled.reason if stalled else waiting[0].reason if waiting else None)
 
 
+def cause_of(status: ReportStatus) -> str:
+    """Return why a run failed, for a heading; empty if it did not. A newer version may have another class."""
+    first = next(iter(status.failures or ()), None)
+    if first is not None and first.failure_class == status.failure_class:
+        return telling_reason(first)
+    return status.failure_class or ""
+
+
 def telling_reason(failure: Failure) -> str:
     """Return the class of a failure, or its reason if the class alone would mislead.
 
