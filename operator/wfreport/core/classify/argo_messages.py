@@ -187,6 +187,12 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "Restricted",
     ),
     RefusalMessage(message_pattern(r"\(AlreadyExists\)|\" already exists$"), Class.CONFIG_ERROR, "AlreadyExists"),
+    RefusalMessage(
+        message_pattern(r"cache entry: .{0,600}Too long: must have at most", re.DOTALL),
+        Class.CONTROLLER_ERROR,
+        "ControllerError",
+        retryable=False,
+    ),  # the ConfigMap of a memoization cache is full
     # A webhook injected a part twice or removed a container of Argo's, or something changed a pod that exists.
     RefusalMessage(
         message_pattern(
