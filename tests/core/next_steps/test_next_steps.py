@@ -665,6 +665,29 @@ def test_what_goes_on_after_a_stop_is_looked_at_before_it_is_ended(
     assert [line.split()[1] for line in lines(next_steps(ReportedRun("wf", "data", status)))] == verbs
 
 
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("0/3 nodes are available: 3 Too many pods.", "as many pods as it may run"),
+        ("1 node(s) didn't have free ports for the requested pod ports.", "Remove the hostPort"),
+        ("2 node(s) were unschedulable.", "uncordon a machine"),
+        ("1 node(s) exceed max volume count.", "can attach no further volume"),
+        (
+            "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode.",
+            "one at a time",
+        ),
+        ("3 cannot allocate all claims.", "ResourceClaims"),
+        ("3 node(s) didn't match pod anti-affinity rules.", "Correct nodeSelector, affinity or tolerations"),
+        ("2 Insufficient cpu, 1 Too many pods.", "Lower the pod's requests of cpu"),
+        ("1 node(s) had no available volume zone.", "in another zone"),
+        ("1 node(s) didn't find available persistent volumes to bind.", "needs a volume that fits"),
+        ('pvc "a" bound to non-existent persistentvolume "b"', "needs a volume that fits"),
+    ],
+)
+def test_what_to_do_follows_from_what_the_scheduler_says(message: str, expected: str) -> None:
+    assert expected in sentences(next_steps(a_waiting(a_wait("Unschedulable", message, pod_name="p"))))
+
+
 def test_a_gated_pod_waits_for_what_set_its_gates() -> None:
     message = "Scheduling is blocked due to non-empty scheduling gates"
     steps = next_steps(a_waiting(a_wait("SchedulingGated", message, pod_name="p")))

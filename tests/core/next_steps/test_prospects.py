@@ -39,6 +39,10 @@ def test_every_wait_of_a_known_cause_has_an_owner(reason: str) -> None:
         (Waiting(reason="ImagePullBackOff", message="dial tcp: i/o timeout"), Owner.INFRASTRUCTURE),
         (Waiting(reason="FailedMount", message="timed out waiting for the condition"), Owner.INFRASTRUCTURE),
         (Waiting(reason="QuotaExceeded"), Owner.PLATFORM),
+        (
+            Waiting(reason="ErrImageNeverPull", message='Container image "argoproj/argoexec:v3" is not present'),
+            Owner.PLATFORM,
+        ),
     ],
 )
 def test_the_owner_follows_from_the_message(wait: Waiting, owner: Owner) -> None:

@@ -191,6 +191,9 @@ STARTUP_ERRORS: Final = message_pattern(
 EXECUTOR_MISSING: Final = message_pattern(r"exec: \W{0,8}(?:/[\w/]{1,60}/)?(?:argoexec|launcher-v2)\W{1,8}: ")
 """The image of Argo's executor, or of Kubeflow's launcher, lacks its program: its version is not the server's."""
 
+EXECUTOR_IMAGE: Final = message_pattern(r"image \"[^\"\s]{0,300}\bargoexec\b")
+"""The image of Argo's executor, which the platform chooses, could not be pulled."""
+
 INIT_OUT_OF_MEMORY: Final = message_pattern(r"container init was OOM-killed")
 """runc's message of a container whose memory limit is too small even for its start."""
 

@@ -218,7 +218,8 @@ def _is_temporary(texts: tuple[str, ...], failure_class: FailureClass) -> bool:
 
 def _start_owner(texts: tuple[str, ...]) -> Owner | None:
     """Return the platform if the image of Argo's executor is wrong; None for the default of the class."""
-    is_executor = any(kubelet_messages.EXECUTOR_MISSING.search(text) for text in texts)
+    patterns = (kubelet_messages.EXECUTOR_MISSING, kubelet_messages.EXECUTOR_IMAGE)
+    is_executor = any(pattern.search(text) for pattern in patterns for text in texts)
     return Owner.PLATFORM if is_executor else None
 
 

@@ -24,6 +24,7 @@ from wfreport.core.classify.named_objects import (
 )
 from wfreport.core.next_steps.commands import kubectl
 from wfreport.core.next_steps.model import CONTROLLER_NAMESPACE, NextStep, ReportedRun
+from wfreport.core.next_steps.scheduling import PLACEMENT, SHORT_OF, scheduling_steps
 from wfreport.imports import lazy_pattern
 
 _READ_CHARACTERS: Final = 4096
@@ -59,13 +60,13 @@ _PULL_LIMITED: Final = lazy_pattern(r"(?i)toomanyrequests|429 Too Many Requests"
 _PULL_MISSING: Final = lazy_pattern(
     r"(?i)not found|manifest unknown|does not exist|InvalidImageName|couldn't parse image"
 )
-_UNBOUND: Final = lazy_pattern(r"(?i)unbound (?:immediate )?persistentvolumeclaim|persistentvolumeclaim \"")
-_IN_ANOTHER_ZONE: Final = lazy_pattern(r"(?i)volume node affinity conflict")
+_UNBOUND: Final = lazy_pattern(
+    r"(?i)unbound (?:immediate )?persistentvolumeclaim|persistentvolumeclaim \"|available persistent volumes to bind|"
+    r"enough free storage|binding volumes: |bound to non-existent (?:persistentvolume|pv)"
+)
+_IN_ANOTHER_ZONE: Final = lazy_pattern(r"(?i)volume node affinity conflict|no available volume zone")
 _TASK_RESULTS: Final = "workflowtaskresults.argoproj.io"
 _CHECKS_RIGHT: Final = "no means that the right is missing; to ask, you yourself need the right to impersonate"
-_SHORT_OF: Final = lazy_pattern(r"Insufficient ([\w./-]{1,100})")
-_GATED: Final = lazy_pattern(r"SchedulingGated|scheduling gates")
-_PLACEMENT: Final = lazy_pattern(r"(?i)taint|node selector|node affinity|affinity/selector|topology")
 
 
 def object_steps(text: str, run: ReportedRun) -> list[NextStep]:
@@ -256,7 +257,7 @@ def claim_steps(text: str, pod_name: str | None, run: ReportedRun) -> list[NextS
     if not _UNBOUND.search(text):
         return [kubectl("the claims of its volumes, with their Events", "describe", "pvc", *claims)] if claims else []
     steps = list(_about_unbound(claims, None if claims else pod_name, run))
-    return [*scheduling_steps(text, run), *steps] if _SHORT_OF.search(text) else steps
+    return [*scheduling_steps(text, run), *steps] if SHORT_OF.search(text) else steps
 
 
 def _about_unbound(claims: list[str], pod_name: str | None, run: ReportedRun) -> Iterator[NextStep]:
@@ -286,9 +287,9 @@ def _about_another_zone(text: str, run: ReportedRun) -> list[NextStep]:
         kubectl("the zone of each machine", "get", "nodes", "-L", "topology.kubernetes.io/zone", namespace=""),
     ]
     others = _IN_ANOTHER_ZONE.sub("", text[:_READ_CHARACTERS])
-    if _SHORT_OF.search(others):
+    if SHORT_OF.search(others):
         return [*scheduling_steps(others, run), *steps]
-    return [*steps, *scheduling_steps(others, run)] if _PLACEMENT.search(others) else steps
+    return [*steps, *scheduling_steps(others, run)] if PLACEMENT.search(others) else steps
 
 
 def _ending(run: ReportedRun) -> str:
@@ -305,26 +306,6 @@ def report_right_steps(account: str, run: ReportedRun) -> Iterator[NextStep]:
     yield kubectl("if it is no: create the right", "create", "role", name, *rule)
     bound = (f"--role={name}", f"--serviceaccount={run.namespace}:{account}")
     yield kubectl("and grant it; else it happens in each run", "create", "rolebinding", name, *bound)
-
-
-def scheduling_steps(text: str, _: ReportedRun) -> list[NextStep]:
-    """Return what to do about a pod that no machine takes."""
-    scarce = list(dict.fromkeys(_SHORT_OF.findall(text)))
-    if _GATED.search(text):
-        return [NextStep("Wait for what set the pod's schedulingGates, such as a queue, to remove them: look at it.")]
-    if scarce:
-        return [
-            NextStep(f"Lower the pod's requests of {', '.join(scarce)}, add machines, or wait until other pods end."),
-            kubectl("what each machine has, and what is requested", "describe", "nodes", namespace=""),
-        ]
-    if _PLACEMENT.search(text):
-        return [
-            NextStep("Correct nodeSelector, affinity or tolerations in the template: they exclude the machines."),
-            kubectl("labels of the machines", "get", "nodes", "--show-labels", namespace=""),
-            kubectl("their taints", "get", "nodes", "-o", "custom-columns=NAME:.metadata.name,TAINTS:.spec.taints",
-                    namespace=""),
-        ]  # fmt: skip
-    return [kubectl("which machines are ready", "get", "nodes", namespace="")]
 
 
 def quota_steps(text: str, _: ReportedRun) -> list[NextStep]:

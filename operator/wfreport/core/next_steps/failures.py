@@ -32,10 +32,10 @@ from wfreport.core.next_steps.configuration import (
     object_steps,
     quota_steps,
     report_right_steps,
-    scheduling_steps,
 )
 from wfreport.core.next_steps.model import NextStep, ReportedRun
 from wfreport.core.next_steps.room import is_disk_full, room_steps
+from wfreport.core.next_steps.scheduling import scheduling_steps
 from wfreport.core.snapshot.messages import parse_exit
 from wfreport.core.snapshot.quantity import format_bytes, parse_bytes
 from wfreport.imports import lazy_pattern

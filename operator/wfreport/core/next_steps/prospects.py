@@ -88,10 +88,14 @@ def prospect_of_wait(wait: Waiting) -> Prospect | None:
     failure_class = CLASS_OF_WAIT.get(wait.reason)
     if failure_class is None:
         return None
-    owner = (
-        Owner.INFRASTRUCTURE if _is_temporary(failure_class, wait.message or "") else CLASS_DEFAULTS[failure_class][0]
-    )
-    return Prospect(owner, STARTS_WHEN_CORRECTED)
+    return Prospect(_owner(failure_class, wait.message or ""), STARTS_WHEN_CORRECTED)
+
+
+def _owner(failure_class: FailureClass, message: str) -> Owner:
+    if _is_temporary(failure_class, message):
+        return Owner.INFRASTRUCTURE
+    is_argos = kubelet_messages.EXECUTOR_IMAGE.search(message) is not None
+    return Owner.PLATFORM if is_argos else CLASS_DEFAULTS[failure_class][0]
 
 
 def leading_prospect(status: ReportStatus) -> Prospect | None:

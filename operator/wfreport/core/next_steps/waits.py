@@ -6,8 +6,9 @@ from typing import Final
 from wfreport.api.classes import CLASS_OF_WAIT, FailureClass
 from wfreport.api.report import Waiting
 from wfreport.core.next_steps.commands import argo, controller_log, describe_pod, kubectl, wfreport
-from wfreport.core.next_steps.configuration import claim_steps, image_steps, object_steps, quota_steps, scheduling_steps
+from wfreport.core.next_steps.configuration import claim_steps, image_steps, object_steps, quota_steps
 from wfreport.core.next_steps.model import CONTROLLER, CONTROLLER_NAMESPACE, NextStep, ReportedRun
+from wfreport.core.next_steps.scheduling import scheduling_steps
 from wfreport.imports import lazy_pattern
 
 Steps = Iterator[NextStep]
