@@ -52,6 +52,15 @@ def test_a_run_that_a_person_ended_has_not_failed() -> None:
     assert not run.has_failed
 
 
+def test_a_run_that_a_policy_stopped_has_failed() -> None:
+    stopped = {"role": "RootCause", "class": "Cancelled", "reason": "StoppedByPolicy"}
+    report = a_report(failureClass="Cancelled", failures=[stopped], runs=[{"phase": "Failed", "class": "Cancelled"}])
+    earlier, run = runs_of(report)
+    assert run.has_failed
+    assert not run.is_cancelled
+    assert earlier.is_cancelled, "it is not known who stopped an earlier run"
+
+
 def test_a_resubmission_of_ours_belongs_to_its_root() -> None:
     labels = {"wfreport.dev/root": "etl", "wfreport.dev/root-uid": UID, "wfreport.dev/attempt": "2"}
     labels |= {"wfreport.dev/remediation-uid": "r"}

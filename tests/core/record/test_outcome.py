@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 
 from wfreport.api.classes import FailureClass
 from wfreport.core.decide.model import Run
@@ -21,6 +22,13 @@ def ended(phase: str, failure_class: FailureClass | None = None) -> Run:
         (ended("Succeeded"), None, "True", "RunSucceeded", "it helped: etl-r1 succeeded"),
         (ended("Failed", FailureClass.CANCELLED), "Stopped", "Unknown", "NoOutcome", "a person ended etl-r1"),
         (ended("Failed"), None, "False", "RunFailed", "it did not help: etl-r1 failed too"),
+        (
+            structs.replace(ended("Failed", FailureClass.CANCELLED), was_stopped_by_policy=True),
+            "Stopped",
+            "False",
+            "RunFailed",
+            "it did not help: etl-r1 hung or took too long, and a policy stopped it",
+        ),
         (
             ended("Error", FailureClass.OOM_KILLED),
             "main: OOMKilled",

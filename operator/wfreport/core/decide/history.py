@@ -11,6 +11,7 @@ from wfreport.api.reasons import RemediationConditionType, RemediationReason
 from wfreport.api.remediation import Remediation
 from wfreport.api.report import WorkflowReport
 from wfreport.api.run import EarlierRun, WorkflowSource
+from wfreport.core.classify.stops import STOPPED_BY_POLICY
 from wfreport.core.decide.model import ExecutionState, PastAction, Run
 from wfreport.core.render.conditions import EPOCH
 from wfreport.core.snapshot.chain import link_of
@@ -40,6 +41,7 @@ def latest_run(report: WorkflowReport) -> Run | None:
     name, labels = report.spec.workflow_ref.name, observed.labels or {}
     link = link_of(name=name, uid=observed.uid, labels=labels)
     source = status.workflow_source or WorkflowSource()
+    first = status.failures[0] if status.failures else None
     return Run(
         namespace=report.metadata.namespace,
         name=name,
@@ -51,11 +53,12 @@ def latest_run(report: WorkflowReport) -> Run | None:
         root_uid=link.root_uid,
         attempt=link.attempt,
         failure_class=status.failure_class,
-        fingerprint=status.failures[0].fingerprint if status.failures else None,
+        fingerprint=first.fingerprint if first else None,
         cron_workflow=source.cron_workflow,
         template=_template(source),
         resubmitted_from=source.resubmitted_from,
         labels=labels,
+        was_stopped_by_policy=first is not None and first.reason == STOPPED_BY_POLICY,
     )
 
 
@@ -73,6 +76,7 @@ def _earlier_run(latest: Run, earlier: EarlierRun) -> Run:
         phase=earlier.phase or "",
         failure_class=earlier.failure_class,
         fingerprint=earlier.fingerprint,
+        was_stopped_by_policy=False,
     )
 
 

@@ -39,6 +39,7 @@ class Run(Struct, frozen=True):
         template: template it refers to; a ClusterWorkflowTemplate has a leading slash.
         resubmitted_from: name of the Workflow that a person or the operator resubmitted.
         labels: labels of the Workflow.
+        was_stopped_by_policy: whether a policy ended it, because it hung or took too long.
     """
 
     namespace: str
@@ -56,6 +57,7 @@ class Run(Struct, frozen=True):
     template: str | None = None
     resubmitted_from: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    was_stopped_by_policy: bool = False
 
     @property
     def is_completed(self) -> bool:
@@ -70,7 +72,7 @@ class Run(Struct, frozen=True):
     @property
     def is_cancelled(self) -> bool:
         """Whether a person ended the run, which is neither a failure nor a success."""
-        return self.failure_class == FailureClass.CANCELLED
+        return self.failure_class == FailureClass.CANCELLED and not self.was_stopped_by_policy
 
     @property
     def has_failed(self) -> bool:

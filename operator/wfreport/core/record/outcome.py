@@ -36,5 +36,8 @@ def outcome_of(run: Run, message: str | None) -> Outcome:
         advice = "set WFREPORT_ARGO_REFERENCES_ONLY=true to create no more such runs"
         message = f"Argo refused {run.name}, because templateReferencing only allows WorkflowTemplates; {advice}"
         return Outcome("False", RemediationReason.RUN_REFUSED, message)
+    if run.was_stopped_by_policy:
+        message = f"it did not help: {run.name} hung or took too long, and a policy stopped it"
+        return Outcome("False", RemediationReason.RUN_FAILED, message)
     failure_class = f": {run.failure_class}" if run.failure_class else ""
     return Outcome("False", RemediationReason.RUN_FAILED, f"it did not help: {run.name} failed too{failure_class}")
