@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.builders import at
-from tests.core.decide.builders import END, NS, TEAM, UID, a_condition, a_report, history_of
+from tests.core.decide.builders import END, NS, TEAM, UID, a_condition, a_failure, a_report, history_of
 from tests.objects import a_remediation
 
 from wfreport.api.action_types import ActionType
@@ -53,8 +53,8 @@ def test_a_run_that_a_person_ended_has_not_failed() -> None:
 
 
 def test_a_run_that_a_policy_stopped_has_failed() -> None:
-    stopped = {"role": "RootCause", "class": "Cancelled", "reason": "StoppedByPolicy"}
-    report = a_report(failureClass="Cancelled", failures=[stopped], runs=[{"phase": "Failed", "class": "Cancelled"}])
+    stopped = a_failure() | {"class": "Cancelled", "reason": "StoppedByPolicy"}
+    report = a_report("etl", UID, stopped, runs=[{"phase": "Failed", "class": "Cancelled"}])
     earlier, run = runs_of(report)
     assert run.has_failed
     assert not run.is_cancelled
