@@ -11,8 +11,9 @@ class MetricSettings(BaseSettings):
         default=False,
         description=(
             "Whether the metrics about runs (`wfreport_runs_ended_total`, `wfreport_run_failures_total`, "
-            "`wfreport_run_seconds`, `wfreport_run_waits`) have the labels `namespace` and `template`: the name of the "
-            "WorkflowTemplate or ClusterWorkflowTemplate, else of the CronWorkflow, else empty."
+            "`wfreport_run_seconds`, `wfreport_run_waits`, `wfreport_stalled_runs`) have the labels `namespace` and "
+            "`template`: the name of the WorkflowTemplate or ClusterWorkflowTemplate, else of the CronWorkflow, else "
+            "empty."
         ),
     )
     metrics_max_templates: int = Field(

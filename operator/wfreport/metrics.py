@@ -160,7 +160,7 @@ class Metrics:
         self.stalled_runs = Gauge(
             "wfreport_stalled_runs",
             "Runs that hang, by reason (docs/howto/hung-runs.md).",
-            ["reason"],
+            ["reason", *self.run_labels.names],
             registry=registry,
         )
         self.reports_ignored = Gauge(

@@ -18,6 +18,8 @@ from wfreport.api.condition import Condition
 from wfreport.api.reasons import ConditionType, Reason
 from wfreport.api.report import Failure, ObservedWorkflow, ReportStatus, Waiting
 from wfreport.api.run import WorkflowSource
+from wfreport.app.factories import expose_stalls
+from wfreport.cache.reports import ReportCache, ReportEntry
 from wfreport.metrics import Metrics
 from wfreport.reconcile.run_counts import RunCounts, runs_by_phase
 
@@ -115,6 +117,34 @@ def test_the_first_templates_keep_their_labels_and_the_others_share_one() -> Non
         ("Succeeded", "ns", "etl"): 2,
         ("Succeeded", "other", "other"): 2,
     }
+
+
+@pytest.mark.parametrize(
+    ("max_templates", "expected"),
+    [
+        (0, {("PodGone",): 2, ("MainEnded",): 1}),
+        (1, {("PodGone", "ns", "etl"): 1, ("PodGone", "other", "other"): 1, ("MainEnded", "other", "other"): 1}),
+    ],
+)
+def test_runs_that_hang_are_counted_by_reason_and_as_the_others_by_template(
+    max_templates: int, expected: dict[tuple[str, ...], float]
+) -> None:
+    metrics, reports = Metrics(max_templates=max_templates), ReportCache()
+    reports.put(hung("a", "PodGone", "etl"), own=True)
+    expose_stalls(reports.stalled, metrics)
+    reports.put(hung("b", "PodGone", "train"), own=True)
+    reports.put(hung("c", "PodGone", ""), own=True)
+    reports.put(hung("c", "MainEnded", ""), own=True)
+    reports.put(hung("c", "MainEnded", ""), own=True)
+    assert samples(metrics, "wfreport_stalled_runs") == expected
+    reports.remove(("ns", "a"))
+    for name in "bc":
+        reports.put(entry(name), own=True)
+    assert samples(metrics, "wfreport_stalled_runs") == {}
+
+
+def hung(name: str, reason: str, template: str) -> ReportEntry:
+    return replace(entry(name), stalled=reason, stalled_template=template)
 
 
 @settings(max_examples=examples(50))

@@ -213,8 +213,9 @@ USER_ALERTS: Final = (
         "15m",
         "warning",
         "Runs hang: {{ $labels.reason }}.",
-        "{{ $value }} runs that the operator in {{ $labels.namespace }} follows have hung for a quarter of an hour or "
-        "more, by the reason {{ $labels.reason }}. They hold their resources and will not end by themselves. "
+        "At least {{ $value }} runs have hung for a quarter of an hour or more, by the reason {{ $labels.reason }}. "
+        "They hold their resources and will not end by themselves. {{ $labels.namespace }} is the namespace of the "
+        "operator, or of the runs if the metrics have that label. "
         "Next: kubectl wfreport list --stuck -A",
     ),
 )

@@ -123,7 +123,7 @@ RUNS: Final = (
     Panel(
         "Runs that hang",
         "Runs that will not end by themselves, by reason: see docs/howto/hung-runs.md.",
-        (Query("sum by (reason) (max by (namespace, reason) (wfreport_stalled_runs)) > 0", "{{reason}}"),),
+        (Query("sum by (reason) (max by (namespace, template, reason) (wfreport_stalled_runs)) > 0", "{{reason}}"),),
     ),
     Panel(
         "Templates that fail most",

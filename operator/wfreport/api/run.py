@@ -56,6 +56,11 @@ class WorkflowSource(Model):
         return next(((kind, name) for kind, name in kinds if name), None)
 
     @property
+    def template(self) -> str:
+        """Name of the template, else of the CronWorkflow, as metrics have it; empty if there is neither."""
+        return self.workflow_template or self.cluster_workflow_template or self.cron_workflow or ""
+
+    @property
     def pipeline(self) -> str | None:
         """Name of the origin, without the end of a generateName; None if there is none."""
         return self.origin[1].rstrip("-.") or None if self.origin else None

@@ -11,6 +11,7 @@ from wfreport.app.shared import Shared
 from wfreport.argoserver.artifacts import ArchivedLogs
 from wfreport.argoserver.workflows import ServerWorkflows
 from wfreport.cache.reports import ReportCache
+from wfreport.cache.stalls import Stall, StalledReports
 from wfreport.core.snapshot.model import RenderOptions
 from wfreport.evidence.archived_logs import ArchivedLogFetcher
 from wfreport.evidence.argo_server import ArgoServerFetcher
@@ -255,8 +256,7 @@ def expose_caches(shared: Shared) -> None:
     metrics.captured_bytes.set_function(lambda: evidence.size_bytes)
     expose_runs(shared.reports, metrics)
     metrics.reports_known.set_function(shared.reports.__len__)
-    for reason in StallReason:
-        metrics.stalled_runs.labels(reason).set_function(partial(shared.reports.stalled.count, reason))
+    expose_stalls(shared.reports.stalled, metrics)
     metrics.reports_ignored.set_function(lambda: shared.reports.followed.ignored_reports)
     metrics.namespaces_with_ignored_reports.set_function(lambda: shared.reports.followed.ignored_namespaces)
 
@@ -275,6 +275,18 @@ def expose_runs(reports: ReportCache, metrics: Metrics) -> None:
     """Let the gauge count the known runs by phase."""
     for phase in RUN_PHASES:
         metrics.runs.labels(phase).set_function(partial(_count_of_phase, reports, phase))
+
+
+def expose_stalls(stalled: StalledReports, metrics: Metrics) -> None:
+    """Let the gauge follow the number of runs that hang. Without further labels, each reason has a series."""
+    for reason in StallReason if not metrics.run_labels.names else ():
+        metrics.stalled_runs.labels(reason)
+
+    def count(stall: Stall, change: int) -> None:
+        reason, *pair = stall
+        metrics.stalled_runs.labels(reason, *metrics.run_labels.of(*pair)).inc(change)
+
+    stalled.follow(count)
 
 
 def _count_of_phase(reports: ReportCache, phase: str) -> int:

@@ -33,7 +33,7 @@ from wfreport.api.argo import COMPLETED_PHASES, Phase
 from wfreport.api.reasons import AWAITING_SERVER, ConditionType, Reason
 from wfreport.cache.ended_runs import EndedRuns
 from wfreport.cache.followed_reports import FollowedReports
-from wfreport.cache.stalls import StalledReports
+from wfreport.cache.stalls import Stall, StalledReports
 from wfreport.core.compare.origin import RunOutcome, origin_of
 from wfreport.core.snapshot.identity import binds
 from wfreport.core.snapshot.model import Source
@@ -74,6 +74,7 @@ class ReportEntry(Struct, frozen=True):
         reporter: the installation that wrote the status; empty for none.
         outcome: how the run ended; None if it runs, or if that is unknown.
         stalled: why the run hangs; empty if it does not.
+        stalled_template: template of a run that hangs; empty if it does not, or has none.
         forged: whether somebody else has written fields of the status.
     """
 
@@ -103,6 +104,7 @@ class ReportEntry(Struct, frozen=True):
     reporter: str = ""
     outcome: RunOutcome | None = None
     stalled: str = ""
+    stalled_template: str = ""
     forged: bool = False
 
     @property
@@ -124,6 +126,11 @@ class ReportEntry(Struct, frozen=True):
     def workflow_key(self) -> NamespacedName:
         """Namespace and name of the Workflow."""
         return (self.namespace, self.workflow_name)
+
+    @property
+    def stall(self) -> Stall | None:
+        """Return reason, namespace and template of a run that hangs; None if it does not."""
+        return (self.stalled, self.namespace, self.stalled_template) if self.stalled else None
 
     def is_for(self, workflow_uid: str) -> bool:
         """Return whether this is, or can become, the report of the Workflow with this uid in the cluster."""
@@ -174,6 +181,7 @@ def entry_of(head: ReportHead) -> ReportEntry:
         reporter="" if "reporter" in head.forged else head.status.reporter,
         outcome=_outcome(head),
         stalled=head.status.stalled.reason,
+        stalled_template=_stalled_template(head),
         forged=bool(head.forged),
     )
 
@@ -187,6 +195,11 @@ def _bound_uid(head: ReportHead) -> str:
     if ref_uid:
         return ref_uid if uid else ""
     return "" if "observedWorkflow" in head.forged else uid
+
+
+def _stalled_template(head: ReportHead) -> str:
+    source = head.status.workflow_source
+    return source.template if source and head.status.stalled.reason else ""
 
 
 def _outcome(head: ReportHead) -> RunOutcome | None:
@@ -332,7 +345,7 @@ class ReportCache:
             return False
         if cached and cached.workflow_key != entry.workflow_key:
             self._remove_from_index(cached)
-        self.stalled.replace(cached.stalled if cached else "", entry.stalled)
+        self.stalled.replace(cached.stall if cached else None, entry.stall)
         self._entries[entry.key] = entry
         self._ended_runs.put(entry.key, entry.outcome)
         names = self._by_workflow.get(entry.workflow_key, ())
@@ -348,7 +361,7 @@ class ReportCache:
         """Forget a report, and return its entry."""
         entry = self._entries.pop(report, None)
         if entry:
-            self.stalled.replace(entry.stalled, "")
+            self.stalled.replace(entry.stall, None)
             self._remove_from_index(entry)
             self._ended_runs.remove(report)
             self.followed.remove(report)

@@ -11,6 +11,9 @@ from wfreport.core.redact.bounds import short_key
 from wfreport.core.stall.model import HolderState, Owed, PodsSeen, Suspicion
 from wfreport.kube.objects import NamespacedName
 
+Stall = tuple[str, str, str]
+"""Reason, namespace and template of a run that hangs."""
+
 SEVERAL: Final = 2
 """This many runs for which something may be owed show that Argo's controller is silent. Those that wait for one lock
 count as one: if it is leaked, the controller owes nothing to any of them."""
@@ -112,17 +115,28 @@ class ControllerActivity:
 
 
 class StalledReports:
-    """Number of reports of runs that hang, by reason."""
+    """Number of reports of runs that hang, by reason, namespace and template."""
 
     def __init__(self) -> None:
-        self._counts = Counter[str]()
+        self._counts = Counter[Stall]()
+        self._on_change: Callable[[Stall, int], None] = _do_nothing
 
-    def count(self, reason: str) -> int:
-        """Return the number of reports with this reason."""
-        return self._counts[reason]
+    def follow(self, on_change: Callable[[Stall, int], None]) -> None:
+        """Call ``on_change`` with each change of a number, and with the present numbers now."""
+        self._on_change = on_change
+        for stall, number in self._counts.items():
+            on_change(stall, number)
 
-    def replace(self, before: str, after: str) -> None:
-        """Count the change of a report's reason; empty for none."""
-        for reason, change in ((before, -1), (after, 1)):
-            if reason:
-                self._counts[reason] += change
+    def replace(self, before: Stall | None, after: Stall | None) -> None:
+        """Count the change of a report."""
+        if before == after:
+            return
+        for stall, change in ((before, -1), (after, 1)):
+            if stall:
+                self._counts[stall] += change
+                if not self._counts[stall]:
+                    del self._counts[stall]
+                self._on_change(stall, change)
+
+
+def _do_nothing(_stall: Stall, _change: int) -> None: ...

@@ -84,10 +84,7 @@ def _reasons(status: ReportStatus) -> list[str]:
 
 
 def _template(status: ReportStatus) -> str:
-    source = status.workflow_source
-    if source is None:
-        return ""
-    return source.workflow_template or source.cluster_workflow_template or source.cron_workflow or ""
+    return status.workflow_source.template if status.workflow_source else ""
 
 
 def runs_by_phase(entries: Iterable[ReportEntry]) -> Counter[str]:
