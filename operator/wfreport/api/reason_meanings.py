@@ -121,8 +121,8 @@ STALL_MEANINGS: dict[StallReason, str] = {
         "noticed."
     ),
     StallReason.MAIN_ENDED: (
-        "The main container of a step has ended, and another container keeps its pod alive: a sidecar, or Argo's own "
-        "`wait`."
+        "The main container of a step has ended, and its pod has not: a sidecar, or Argo's own `wait`, keeps it alive, "
+        "or its machine does not end it."
     ),
     StallReason.MAIN_NOT_STARTED: (
         "The main container of a step could not be started, while Argo's `wait` or a sidecar keeps its pod alive."
@@ -130,10 +130,13 @@ STALL_MEANINGS: dict[StallReason, str] = {
     StallReason.POD_TERMINATING: (
         "The pod of a step is being deleted and does not go: its machine is dead, or a finalizer holds it."
     ),
+    StallReason.MACHINE_SILENT: (
+        "The machine of a running pod does not respond, and Kubernetes does not evict the pod, which tolerates that."
+    ),
     StallReason.TASK_RESULT_MISSING: (
         "All steps have ended, and Argo waits for the result of a step that its executor never reported as complete."
     ),
-    StallReason.AGENT_GONE: "HTTP or plugin steps wait for Argo's agent, whose pod has failed or is gone.",
+    StallReason.AGENT_GONE: "HTTP or plugin steps wait for Argo's agent, whose pod has ended, crashes or is gone.",
     StallReason.NOTHING_SCHEDULED: (
         "No step runs or waits, and Argo has neither created the next one nor completed the Workflow."
     ),
@@ -165,6 +168,9 @@ STALL_ADVICE: dict[StallReason, str] = {
     StallReason.POD_TERMINATING: (
         "Bring the machine back or delete its Node object, or remove the finalizer that holds the pod; "
         "else delete the pod with --force --grace-period=0."
+    ),
+    StallReason.MACHINE_SILENT: (
+        "Bring the machine back, or delete its Node object if it is gone for good: the step then fails."
     ),
     StallReason.TASK_RESULT_MISSING: (
         "Label its WorkflowTaskResult workflows.argoproj.io/report-outputs-completed=true, so that the step ends; or "

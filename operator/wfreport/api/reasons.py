@@ -110,6 +110,7 @@ class StallReason(StrEnum):
     MAIN_ENDED = "MainEnded"
     MAIN_NOT_STARTED = "MainNotStarted"
     POD_TERMINATING = "PodTerminating"
+    MACHINE_SILENT = "MachineSilent"
     TASK_RESULT_MISSING = "TaskResultMissing"
     AGENT_GONE = "AgentGone"
     NOTHING_SCHEDULED = "NothingScheduled"

@@ -66,6 +66,8 @@ def first_finding(
     return (finding.suspicion.reason, world.seconds(), finding.suspicion.message) if finding else None
 
 
+NOT_READY = {"type": "Ready", "status": "False", "lastTransitionTime": stamp(9)}
+OPEN = {"type": "ContainersReady", "status": "True"}
 FLUSHING = pod("wf.train", *ENDED, container("vector"), spec={"terminationGracePeriodSeconds": 1200})
 HEALTHY: dict[str, tuple[dict[str, Any], Documents, Documents, float]] = {
     "an HTTP step that waits for a lock needs no agent yet": (
@@ -96,6 +98,24 @@ HEALTHY: dict[str, tuple[dict[str, Any], Documents, Documents, float]] = {
     "a backoff that is told in whole hours": (backoff("1 day 0 hours"), (), (), 24.9 * HOUR),
     "a backoff that is told in whole weeks": (backoff("1 week 3 hours"), (), (), 13 * 24 * HOUR),
     "a backoff of months": (backoff("2 months 0 hours"), (), (), 80 * 24 * HOUR),
+    "a readiness gate is closed": (
+        workflow(ROOT, STEP),
+        (pod("wf.train", *WORKING, status={"conditions": [NOT_READY | {"reason": "ReadinessGatesNotReady"}, OPEN]}),),
+        (),
+        8 * HOUR,
+    ),
+    "a container is not ready": (
+        workflow(ROOT, STEP),
+        (pod("wf.train", *WORKING, status={"conditions": [NOT_READY, OPEN | {"status": "False"}]}),),
+        (),
+        8 * HOUR,
+    ),
+    "it is unknown whether containers are ready": (
+        workflow(ROOT, STEP),
+        (pod("wf.train", *WORKING, status={"conditions": [NOT_READY]}),),
+        (),
+        8 * HOUR,
+    ),
     "the agent was started again": (
         workflow(ROOT, node("call", "Running", "HTTP")),
         (agent({"name": "main", "restartCount": 3, "state": {"running": {"startedAt": stamp(600)}}}),),
@@ -117,6 +137,8 @@ def test_a_run_that_only_looks_hung_is_not_reported(kind: str) -> None:
     assert first_finding(document, pods, others, seconds, every_seconds=60 if seconds < 48 * HOUR else 900) is None
 
 
+UNREACHABLE = {"type": "Ready", "status": "False", "lastTransitionTime": stamp(600)}
+CONTAINERS_READY = {"type": "ContainersReady", "status": "True", "lastTransitionTime": stamp(5)}
 NATIVE = {"name": "istio-proxy", "state": {"running": {"startedAt": stamp(3)}}}
 AHEAD = (node("", kind="DAG", start=120), node("train", start=120))
 TERMINATING = {"deletionTimestamp": stamp(300)}
@@ -185,6 +207,14 @@ HUNG: dict[str, tuple[dict[str, Any], Documents, Documents, str, float, str]] = 
         "AgentGone",
         300,
         "wf-1-agent hangs in Terminating on machine host-1",
+    ),
+    "a pod that tolerates a dead machine": (
+        workflow(ROOT, STEP),
+        (pod("wf.train", *WORKING, status={"conditions": [UNREACHABLE, CONTAINERS_READY]}),),
+        (),
+        "MachineSilent",
+        600 + 300,
+        "the pod of train runs on machine host-1, which does not respond",
     ),
     "two backoffs that are over": (backoff("1 minute 0 seconds", "a", "b"), (), (), "NothingScheduled", 80, "no step"),
 }

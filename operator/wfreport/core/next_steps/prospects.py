@@ -37,6 +37,7 @@ _STALLS: Final[dict[str, Prospect]] = {
     StallReason.MAIN_ENDED: Prospect(Owner.USER, NEW_RUN_HANGS_TOO),
     StallReason.MAIN_NOT_STARTED: Prospect(Owner.USER, NEW_RUN_HANGS_TOO),
     StallReason.POD_TERMINATING: Prospect(Owner.INFRASTRUCTURE, NEW_RUN_MAY_HELP),
+    StallReason.MACHINE_SILENT: Prospect(Owner.INFRASTRUCTURE, NEW_RUN_MAY_HELP),
     StallReason.TASK_RESULT_MISSING: Prospect(Owner.PLATFORM, NEW_RUN_MAY_HELP),
     StallReason.AGENT_GONE: Prospect(Owner.INFRASTRUCTURE, NEW_RUN_MAY_HELP),
     StallReason.NOTHING_SCHEDULED: Prospect(Owner.PLATFORM, NEW_RUN_MAY_HELP),

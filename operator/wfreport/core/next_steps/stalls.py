@@ -221,6 +221,7 @@ _BY_REASON: Final[dict[str, Callable[[Stalled, ReportedRun], Steps]]] = {
     StallReason.MAIN_ENDED: _main_ended,
     StallReason.MAIN_NOT_STARTED: _main_not_started,
     StallReason.POD_TERMINATING: _terminating,
+    StallReason.MACHINE_SILENT: _terminating,
     StallReason.TASK_RESULT_MISSING: _result_missing,
     StallReason.AGENT_GONE: _agent_gone,
     StallReason.NOTHING_SCHEDULED: _nothing_scheduled,

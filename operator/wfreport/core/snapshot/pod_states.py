@@ -135,6 +135,18 @@ def is_unready(pod: Pod) -> bool:
     return any(one.type == "Ready" and one.status != "True" for one in pod.status.conditions)
 
 
+def machine_silent_since(pod: Pod) -> PodCondition | None:
+    """Return the condition that a running pod is not ready because its machine does not respond.
+
+    The node lifecycle controller sets only this one condition, without a reason. The kubelet gives a reason, and tells
+    of the containers as well.
+    """
+    by_type = {one.type: one for one in pod.status.conditions}
+    ready, containers = by_type.get("Ready"), by_type.get("ContainersReady")
+    is_set_from_outside = ready is not None and ready.status == "False" and not ready.reason
+    return ready if is_set_from_outside and containers is not None and containers.status == "True" else None
+
+
 def terminated(status: ContainerStatus) -> StateTerminated | None:
     """Return how a container ended; None if it has not."""
     return status.state.terminated if status.state else None

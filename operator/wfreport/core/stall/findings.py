@@ -37,6 +37,7 @@ _ORDER: Final = (
     StallReason.SUSPENDED_AND_TERMINATED,
     StallReason.POD_TERMINATING,
     StallReason.POD_GONE,
+    StallReason.MACHINE_SILENT,
     StallReason.MAIN_NOT_STARTED,
     StallReason.MAIN_ENDED,
     StallReason.AGENT_GONE,

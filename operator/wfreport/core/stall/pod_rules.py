@@ -24,6 +24,7 @@ from wfreport.core.snapshot.pod_states import (
     is_of_an_earlier_run,
     is_unready,
     latest_end,
+    machine_silent_since,
     main_end,
     terminated,
 )
@@ -38,6 +39,9 @@ _AGENT_SUFFIX: Final = "-agent"
 _SKEW_OF_EXISTING: Final = timedelta(minutes=10)
 """Tolerated difference between the clocks of Argo's controller, which starts a step, and of the API server, which
 creates its pod. A pod that exists is the step's own, since Argo creates no other of its name: so this may be long."""
+
+_EVICTION_SECONDS: Final = 300
+"""Kubernetes deletes the pods of a machine that does not respond after this time, if they do not tolerate that."""
 
 _USUAL_TERMINATION_SECONDS: Final = 30
 """Kubernetes' default of a pod's grace period, which is a part of every grace time."""
@@ -98,7 +102,9 @@ def _of_pod(
         return _ended(snapshot, node, pod, graces)
     if pod.metadata.deletion_timestamp:
         return _terminating(node, pod, graces)
-    return _main_ended(node, pod, graces, sets.get(node.id, ())) if pod.status.phase == "Running" else None
+    if pod.status.phase != "Running":
+        return None
+    return _main_ended(node, pod, graces, sets.get(node.id, ())) or _machine_silent(node, pod, graces)
 
 
 def _gone(snapshot: Snapshot, node: Node, pods: PodsSeen, graces: StallGraces) -> Suspicion | None:
@@ -137,6 +143,16 @@ def _terminating(node: Node, pod: Pod, graces: StallGraces) -> Suspicion:
     lost = "; the machine may be lost" if is_unready(pod) and not holder and machine else ""
     message = f"the pod of {node.display_name} hangs in Terminating{machine}{holder}{lost}"
     return _suspicion(StallReason.POD_TERMINATING, message, graces.seconds, pod.metadata.deletion_timestamp, node)
+
+
+def _machine_silent(node: Node, pod: Pod, graces: StallGraces) -> Suspicion | None:
+    """Return the suspicion that a machine is lost with a pod that tolerates it, so that nobody deletes the pod."""
+    condition = machine_silent_since(pod)
+    if condition is None:
+        return None
+    message = f"the pod of {node.display_name} runs{_on_machine(pod)}, which does not respond"
+    seconds = graces.seconds + _EVICTION_SECONDS
+    return _suspicion(StallReason.MACHINE_SILENT, message, seconds, condition.last_transition_time, node)
 
 
 def _main_ended(node: Node, pod: Pod, graces: StallGraces, set_names: Collection[str]) -> Suspicion | None:
