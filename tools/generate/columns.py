@@ -31,8 +31,8 @@ COLUMN_CHANGES: Final[Mapping[str, Mapping[str, Change]]] = {
             "`Succeeded`, `Failed`, `Error`; as it was last, if the Workflow was deleted",
         ),
         "Reason": (
-            "what it hangs by or waits for, such as `ImagePullBackOff`; why a step failed; else empty",
-            "the failure class, or the reason if that says more, such as `Forbidden`; empty if the run succeeded",
+            "what it hangs by or waits for, such as `ImagePullBackOff`; the class of a failed step; else empty",
+            "the failure class; empty if the run succeeded",
         ),
         "Step": ("the step that hangs, waits or failed", "the step of the leading failure"),
         "Retries": ("so far", "all"),

@@ -289,9 +289,8 @@ class ReportStatus(Model, dict=True):
     )
     reason: str | None = Field(
         (
-            "Why the run failed, or what holds it up: the class of the leading failure, or its reason where that "
-            "says more (`Forbidden` for a ConfigError); else the reason of the leading wait. A run that failed and "
-            "hangs has both, separated by a comma. Absent if the run is well."
+            "Why the run failed, or what holds it up: the class of the leading failure, else the reason of the leading "
+            "wait. A run that failed and hangs has both, separated by a comma. Absent if the run is well."
         ),
         default=None,
         max_length=LINE,

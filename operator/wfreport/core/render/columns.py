@@ -13,14 +13,14 @@ from wfreport.core.snapshot.tree import Tree
 
 
 def leading_reason(failures: list[Failure], waiting: list[Waiting], stalled: Stalled | None = None) -> str | None:
-    """Return why the leading failure happened, else why the run hangs or waits; None if it is well.
+    """Return the class of the leading failure, else the reason why the run hangs or waits; None if it is well.
 
     A run that failed and hangs, such as in its deletion, has both, separated by a comma.
     """
-    failure_reason = telling_reason(failures[0]) if leading_class(failures) else None
-    if failure_reason and stalled:
-        return f"{failure_reason},{stalled.reason}"
-    return failure_reason or (stalled.reason if stalled else waiting[0].reason if waiting else None)
+    failure_class = leading_class(failures)
+    if failure_class and stalled:
+        return f"{failure_class},{stalled.reason}"
+    return failure_class or (stalled.reason if stalled else waiting[0].reason if waiting else None)
 
 
 def cause_of(status: ReportStatus) -> str:
