@@ -82,12 +82,16 @@ class ProjectedVolume(Struct, frozen=True):
     sources: list[ProjectedSource] = []
 
 
+class EphemeralVolume(Struct, frozen=True):
+    """``EphemeralVolumeSource``: only that there is one counts."""
+
+
 class Volume(Struct, frozen=True):
     """``Volume`` of a pod, with the sources that are objects of their own."""
 
     name: str = ""
     persistent_volume_claim: VolumeSource | None = None
-    ephemeral: dict[str, object] | None = None
+    ephemeral: EphemeralVolume | None = None
     secret: VolumeSource | None = None
     config_map: VolumeSource | None = None
     projected: ProjectedVolume | None = None

@@ -6,14 +6,18 @@ The cache is bounded. If it is full, the namespace that has most loses its oldes
 from collections.abc import Mapping
 from operator import itemgetter
 
+import msgspec
 from msgspec import Struct
 
 from wfreport.cache.fair_cache import FairCache
 from wfreport.core.snapshot.model import PodEvidence
 from wfreport.kube.objects import NamespacedName
 
-POD_BYTES = 4096
-"""Estimated memory of a pod and its Events, without logs."""
+POD_BYTES = 2048
+"""Estimated memory of a pod and its Events beside their texts, without logs."""
+
+TEXT_FACTOR = 2
+"""Memory of an object by the size of its JSON."""
 
 
 class EvidenceCacheLimits(Struct, frozen=True):
@@ -99,4 +103,5 @@ class EvidenceCache:
 
 
 def _size_bytes(evidence: PodEvidence) -> int:
-    return POD_BYTES + sum(len(log) for log in evidence.logs.values())
+    texts = len(msgspec.json.encode((evidence.pod, evidence.events)))
+    return POD_BYTES + TEXT_FACTOR * texts + sum(len(log) for log in evidence.logs.values())

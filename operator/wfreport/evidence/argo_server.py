@@ -69,6 +69,9 @@ results."""
 NOT_FOUND_RETRY_MAX_SECONDS: Final = 3600
 """Longest interval between two lookups of a run that is neither in the cluster nor in the archive."""
 
+NODE_BYTES: Final = 1024
+"""JSON of a cached node; usually it is less."""
+
 BEING_FETCHED: Final = Unavailable(Reason.NODES_BEING_FETCHED, "they are being fetched from Argo Server")
 ARCHIVE_BEING_READ: Final = Unavailable(Reason.ARCHIVE_BEING_READ, "the lookup in Argo's archive is in progress")
 NOT_CONFIGURED: Final = Unavailable(
@@ -159,8 +162,8 @@ class _FetchResult(Struct, frozen=True):
 
     @property
     def weight(self) -> int:
-        """Its share of the maximal number of cached nodes."""
-        return 1 + (len(self.run.nodes) if self.run else 0)
+        """Its share of the maximal number of cached nodes; nodes whose texts are long count as several."""
+        return 1 + max(len(self.run.nodes), self.run.json_bytes // NODE_BYTES) if self.run else 1
 
 
 class ArgoServerFetcher:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import aiohttp
 
 from wfreport.kube.paths import request_url
-from wfreport.kube.transport import USER_AGENT, BodyTail, Response
+from wfreport.kube.transport import RESPONSE_MAX_BYTES, USER_AGENT, BodyTail, LongBodyError, Response
 
 _KEEP_ALIVE_SECONDS: Final = 60
 _READ_BUFFER_BYTES: Final = 1 << 20
@@ -45,6 +45,21 @@ def open_session(
     )
 
 
+async def read_body(response: aiohttp.ClientResponse) -> bytes:
+    """Read a whole body.
+
+    Raises:
+        LongBodyError: it is longer than `RESPONSE_MAX_BYTES`.
+    """
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > RESPONSE_MAX_BYTES:
+            response.close()
+            raise LongBodyError
+    return bytes(body)
+
+
 class AiohttpTransport:
     """A `Transport` by aiohttp. It can use an HTTP proxy, and open a response whose body is still to be read.
 
@@ -71,7 +86,7 @@ class AiohttpTransport:
         """See `Transport.request`."""
         opened = self.open(method, path, params=params, headers=headers, data=body, allow_redirects=False)
         async with opened as response:
-            return Response(response.status, await response.read(), response.headers.get("Retry-After"))
+            return Response(response.status, await read_body(response), response.headers.get("Retry-After"))
 
     def open(
         self, method: str, path: str, *, seconds: float | None = None, **options: Any

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import ssl
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
@@ -16,11 +16,10 @@ import msgspec
 from msgspec import Struct, structs
 
 from wfreport.kube.credentials import Credentials, Endpoint, NoCredentialsError
-from wfreport.kube.errors import BadResponseError, GoneError, UnauthorizedError, UnreachableError, error_of
+from wfreport.kube.errors import BadResponseError, TooLargeError, UnauthorizedError, UnreachableError, error_of
 from wfreport.kube.exchange import DirectTransport
 from wfreport.kube.objects import PARTIAL_KIND
-from wfreport.kube.pages import Page, list_page_size
-from wfreport.kube.transport import USER_AGENT, BodyTail, HttpTransport, Response, Transport
+from wfreport.kube.transport import USER_AGENT, BodyTail, HttpTransport, LongBodyError, Response, Transport
 from wfreport.large_work import run_by_size
 from wfreport.logs import kv
 
@@ -64,7 +63,6 @@ class RequestObserver(Protocol):
         ...
 
 
-PageT = TypeVar("PageT", bound=Page)
 DecodedT = TypeVar("DecodedT")
 
 
@@ -203,41 +201,6 @@ class Client:
             authorization = await self.renewed_authorization(authorization)
         raise error_of(status, body, retry_after)
 
-    async def pages(
-        self,
-        resource: str,
-        path: str,
-        decode: Callable[[bytes], PageT],
-        *,
-        limit: int,
-        params: Mapping[str, str] | None = None,
-        accept: str = ACCEPT_JSON,
-    ) -> AsyncIterator[PageT]:
-        """List a collection in pages of ``limit`` objects at most, fewer if they are large.
-
-        If its snapshot expires, the rest is listed as it is by then: what exists all the time is listed once.
-
-        Raises:
-            GoneError: the snapshot expired, and the server does not continue the list; start over.
-            ApiError: a page failed.
-        """
-        query, size = dict(params or {}), list_page_size(limit)
-        while True:
-            query["limit"] = str(size.items)
-            try:
-                body = await self.request("list", resource, path, params=query, accept=accept)
-            except GoneError as error:
-                if not error.continue_token:
-                    raise
-                query["continue"] = error.continue_token
-                body = await self.request("list", resource, path, params=query, accept=accept)
-            page = await decoded_by_size(decode, body)
-            size.observe(len(page.items or ()), len(body))
-            yield page
-            if not page.metadata.continue_token:
-                return
-            query["continue"] = page.metadata.continue_token
-
     async def authorization(self) -> str | None:
         """Return the Authorization header's value, renewed once a minute; None if the endpoint needs none."""
         if asyncio.get_running_loop().time() >= self._fresh_until:
@@ -364,6 +327,8 @@ class Client:
         counted = _RequestCode()
         try:
             yield counted
+        except LongBodyError as error:
+            raise TooLargeError(f"{verb} {resource}: {error}") from error
         except _network_errors() as error:
             self._note_untrusted(error)
             raise UnreachableError(f"{verb} {resource}: {type(error).__name__}: {error}"[:300]) from error

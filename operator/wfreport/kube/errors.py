@@ -16,7 +16,7 @@ Errors of the HTTP library do not leave this package: a caller that depends on a
         · ForbiddenError       403      a permission is missing, or the namespace is terminating
         · UnauthorizedError    401      the credentials are refused, even after a new login
         · InvalidError         400/422  the object violates its schema: the same write fails again
-        · TooLargeError        413      the object exceeds the server's or etcd's limit
+        · TooLargeError        413      the object exceeds the server's or etcd's limit, or the response exceeds ours
         · BadResponseError       -        the response cannot be understood
 """
 
@@ -75,7 +75,7 @@ class InvalidError(ApiError):
 
 
 class TooLargeError(ApiError):
-    """413, or etcd's refusal."""
+    """413, etcd's refusal, or a response that is too long to be read."""
 
 
 class GoneError(ApiError):

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import httptools
 
-from wfreport.kube.transport import Response
+from wfreport.kube.transport import RESPONSE_MAX_BYTES, LongBodyError, Response
 
 KEEP_ALIVE_SECONDS = 60
 """A connection that was idle for longer is not reused: servers and load balancers close it about then."""
@@ -79,6 +79,7 @@ class DirectTransport:
         Raises:
             TimeoutError: the response was not complete within the time limit.
             OSError: the network or TLS failed, or the response is not HTTP.
+            LongBodyError: the response is longer than `RESPONSE_MAX_BYTES`.
             ValueError: a header contains a line break.
         """
         message = self._message(method, path, params, headers, body)
@@ -180,6 +181,7 @@ class _HttpConnection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._pending: asyncio.Future[Response] | None = None
         self._body: list[bytes] = []
+        self._body_bytes = 0
         self._retry_after: str | None = None
 
     async def send(self, message: bytes) -> Response:
@@ -217,7 +219,7 @@ class _HttpConnection(asyncio.Protocol):
     # The parser's events
 
     def on_message_begin(self) -> None:
-        self._body, self._retry_after = [], None
+        self._body, self._body_bytes, self._retry_after = [], 0, None
         if self.state is _State.IDLE:
             self._transport.close()  # nothing was requested: this must not be taken for the next response
 
@@ -233,7 +235,13 @@ class _HttpConnection(asyncio.Protocol):
             self.state = _State.UNTIL_CLOSED
 
     def on_body(self, body: bytes) -> None:
-        self._body.append(body)
+        self._body_bytes += len(body)
+        if self._body_bytes > RESPONSE_MAX_BYTES:
+            self._body.clear()
+            self._fail(LongBodyError())
+            self.abort()
+        else:
+            self._body.append(body)
 
     def on_message_complete(self) -> None:
         status = self._parser.get_status_code()

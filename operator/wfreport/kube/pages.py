@@ -30,6 +30,11 @@ class PageSize:
         self._most = most
         self._page_bytes = page_bytes
 
+    def shrink(self) -> bool:
+        """Request fewer objects, after a page that was too large to be read; return False if it was a single one."""
+        was_single, self.items = self.items == 1, max(1, self.items // _GROWTH)
+        return not was_single
+
     def observe(self, items: int, size_bytes: int) -> None:
         """Adapt to a page."""
         if items:

@@ -1,6 +1,6 @@
 """The pods of Workflows, their Events and their logs, read only."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from msgspec import Struct
@@ -10,6 +10,7 @@ from wfreport.api.kubernetes import Event, Pod
 from wfreport.core.snapshot.decode import decode_event, decode_pod
 from wfreport.core.snapshot.texts import clip_event, clip_pod
 from wfreport.kube.client import Client
+from wfreport.kube.errors import TooLargeError
 from wfreport.kube.kinds import EVENT, POD
 from wfreport.kube.resource import Resource
 from wfreport.kube.streaming import open_stream, read_lines
@@ -25,6 +26,10 @@ LINE_MAX_BYTES = 16 * 1024 * 1024
 FEW_LINES = 5
 """The number of lines to request if the requested ones exceed `LOG_READ_MAX_BYTES`."""
 
+PODS_BYTES = 16 << 20
+"""Pods that are listed of a Workflow: a pod can have more than a megabyte, and usually has ten kilobytes."""
+
+CACHED_LIMIT = 500
 FEW_EVENTS = 20
 LONG_EVENT = 16 * 1024
 EVENTS_BYTES = 1 << 20
@@ -137,13 +142,8 @@ class Pods:
         return await self._list_in_phase("Pending", namespace, workflow, limit)
 
     async def _list_in_phase(self, phase: str, namespace: str, workflow: str, limit: int) -> Sequence[Pod]:
-        page = await self._pods.list_page(
-            namespace,
-            label_selector=f"{LABEL_WORKFLOW}={workflow}",
-            field_selector=f"status.phase={phase}",
-            limit=limit,
-        )
-        return [clip_pod(pod) for pod in page.items or ()]
+        selectors = {"labelSelector": f"{LABEL_WORKFLOW}={workflow}", "fieldSelector": f"status.phase={phase}"}
+        return (await self._list_some(namespace, selectors, limit))[0]
 
     async def list_unfinished(self, namespace: str, workflow: str, *, limit: int) -> tuple[Sequence[Pod], bool]:
         """List pods of a Workflow that Argo has not labelled as completed, ``limit`` at most, and whether that is all.
@@ -152,8 +152,18 @@ class Pods:
             ApiError: the request failed.
         """
         selector = f"{LABEL_WORKFLOW}={workflow},{LABEL_COMPLETED}!=true"
-        page = await self._pods.list_page(namespace, label_selector=selector, limit=limit)
-        return [clip_pod(pod) for pod in page.items or ()], not page.metadata.continue_token
+        return await self._list_some(namespace, {"labelSelector": selector}, limit)
+
+    async def _list_some(self, namespace: str, selectors: Mapping[str, str], limit: int) -> tuple[Sequence[Pod], bool]:
+        """List pods, ``limit`` or about `PODS_BYTES` at most, and whether that is all."""
+        pods: list[Pod] = []
+        is_complete = False
+        async for page in self._pods.pages(namespace, selectors, limit=limit, max_bytes=PODS_BYTES):
+            pods += [clip_pod(pod) for pod in page.items or ()]
+            is_complete = not page.metadata.continue_token and len(pods) <= limit
+            if len(pods) >= limit:
+                break
+        return pods[:limit], is_complete
 
     async def list_all(self, namespace: str, workflow: str) -> Sequence[Pod]:
         """List all pods of a Workflow, page by page.
@@ -167,12 +177,17 @@ class Pods:
     async def list_cached(self, namespace: str, workflow: str) -> Sequence[Pod]:
         """List all pods of a Workflow from the API server's cache, at once: a page would wait for etcd.
 
+        If they are too large for that, some of them are listed page by page.
+
         Raises:
             ApiError: the request failed.
         """
         selector = f"{LABEL_WORKFLOW}={workflow}"
-        page = await self._pods.list_page(namespace, label_selector=selector, min_resource_version=0)
-        return page.items or ()
+        try:
+            page = await self._pods.list_page(namespace, label_selector=selector, min_resource_version=0)
+        except TooLargeError:
+            return (await self._list_some(namespace, {"labelSelector": selector}, CACHED_LIMIT))[0]
+        return [clip_pod(pod) for pod in page.items or ()]
 
     async def list_events(self, namespace: str, pod_uid: str, *, limit: int = 100) -> Sequence[Event]:
         """List the Events about a pod: few at first, because each may have more than a megabyte.

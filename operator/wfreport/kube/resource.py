@@ -24,6 +24,7 @@ from wfreport.kube.client import (
 )
 from wfreport.kube.errors import ConflictError, InvalidError, error_of
 from wfreport.kube.kinds import ResourceType
+from wfreport.kube.listing import list_pages
 from wfreport.kube.objects import Item, ObjectIdentity, ObjectMeta
 from wfreport.kube.pages import ObjectPage, object_decoder, page_decoder
 from wfreport.kube.streaming import open_stream, read_lines
@@ -170,16 +171,17 @@ class Resource(Generic[ObjectT]):
         """
         params = _selectors(label_selector, field_selector)
         for scope in (namespace,) if namespace else self._namespaces:
-            async for page in self._client.pages(
-                self._plural,
-                self._type.path(scope),
-                self._decode_page,
-                limit=self._chunk_size,
-                params=params,
-                accept=self._accept_list,
-            ):
+            async for page in self.pages(scope, params, limit=self._chunk_size):
                 for item in page.items or ():
                     yield item
+
+    def pages(
+        self, namespace: str | None, params: Mapping[str, str], *, limit: int, max_bytes: int | None = None
+    ) -> AsyncIterator[ObjectPage[ObjectT]]:
+        """List objects in pages; see ``list_pages``."""
+        path, accept = self._type.path(namespace), self._accept_list
+        given: dict[str, Any] = {"limit": limit, "params": params, "accept": accept, "max_bytes": max_bytes}
+        return list_pages(self._client, self._plural, path, self._decode_page, **given)
 
     async def list_page(
         self,

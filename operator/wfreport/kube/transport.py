@@ -15,6 +15,18 @@ HttpTransport = Literal["direct", "aiohttp"]
 USER_AGENT: Final = "wfreport"
 
 
+RESPONSE_MAX_BYTES: Final = 64 << 20
+"""The longest body that is read as a whole. A page has fewer objects if they are large; a list that the API server does
+not divide into pages, because its cache answers, may have any number of objects of more than a megabyte."""
+
+
+class LongBodyError(Exception):
+    """The body of a response is longer than `RESPONSE_MAX_BYTES`."""
+
+    def __init__(self) -> None:
+        super().__init__(f"the response is larger than {RESPONSE_MAX_BYTES >> 20} MiB")
+
+
 class Response(Struct, frozen=True):
     """A complete response.
 
@@ -60,6 +72,7 @@ class Transport(Protocol):
         Raises:
             TimeoutError: the response was not complete within the time limit.
             OSError: the network or TLS failed.
+            LongBodyError: the response is longer than `RESPONSE_MAX_BYTES`.
             aiohttp.ClientError: the same, or a response that is not HTTP.
             ValueError: a header contains a line break.
         """

@@ -38,6 +38,7 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final, Protocol
 
 import aiohttp
@@ -47,6 +48,7 @@ from msgspec import Struct
 
 from wfreport.api import argo, names
 from wfreport.api.nesting import json_decoder
+from wfreport.kube.aiohttp_transport import read_body
 from wfreport.kube.client import ACCEPT_PARTIAL, ACCEPT_PARTIAL_LIST, Client, RequestObserver
 from wfreport.kube.errors import GoneError, error_of
 from wfreport.kube.objects import (
@@ -60,6 +62,7 @@ from wfreport.kube.objects import (
 )
 from wfreport.kube.pages import PageSize, decode_raw_page, list_page_size
 from wfreport.kube.pods import PODS
+from wfreport.kube.transport import LongBodyError
 from wfreport.logs import kv
 from wfreport.watch.listings import ListingCollector, OnListed
 
@@ -172,10 +175,33 @@ class StreamTap:
         if response.status == _UNAUTHORIZED:
             await self._client.renewed_authorization(authorization)  # kopf then logs in again and repeats the request
         elif stream and response.status == _OK:
-            await self._tap(response, stream, request.url.query)
+            try:
+                await self._tap(response, stream, request.url.query)
+            except LongBodyError as error:
+                return await self._list_fewer(request, handler, stream, error)
         elif stream and response.status == _GONE and not watching:
             await self._continue_list(response, stream)
         return response
+
+    async def _list_fewer(
+        self, request: aiohttp.ClientRequest, handler: Any, stream: Stream, error: LongBodyError
+    ) -> aiohttp.ClientResponse:
+        """Request a page again, with fewer objects: it was too large to be read.
+
+        Raises:
+            ClientPayloadError: for kopf, if it was a single object.
+        """
+        size = self._page_sizes.get(stream)
+        while size is not None and size.shrink():
+            request.url = request.url.update_query(limit=str(size.items))
+            response: aiohttp.ClientResponse = await handler(request)
+            self._observer.observe_request("list", stream.plural, str(response.status))
+            if response.status != _OK:
+                return response
+            with suppress(LongBodyError):
+                await self._tap(response, stream, request.url.query)
+                return response
+        raise aiohttp.ClientPayloadError(str(error)) from error
 
     def _sized(self, url: yarl.URL, stream: Stream) -> yarl.URL:
         """Return the URL of a list with the number of objects that fit into its next page."""
@@ -192,7 +218,7 @@ class StreamTap:
                 response.content, lambda line: self._filter_line(stream, line), lambda: self._pause(response, stream)
             )
             return
-        body = await response.content.read()
+        body = await read_body(response)
         self._expired.discard(stream)
         self._observer.observe_bytes("list", stream.plural, len(body))
         page = self._empty_page(stream, body, is_first="continue" not in query)
