@@ -68,9 +68,9 @@ RARE = {"brotli", "fractions", "html", "statistics", "zstandard"}
         ("trends -n argo -o json", 285, SLOW | RARE | {"dataclasses", "rich", "re2"}),
         ("show NAME -n argo -o json", 345, SLOW | RARE | {"dataclasses", "rich", "re2"}),
         ("show NAME -n argo", 425, SLOW | RARE | {"re2", "jinja2"}),
-        ("explain FILE", 365, SLOW | RARE | CONNECTION | {"multiprocessing", "urllib", "yaml", "jinja2"}),
-        ("explain FILE -o html", 370, SLOW | CONNECTION | {"rich"}),
-        ("explain FILE -o markdown", 312, SLOW | RARE | CONNECTION | {"rich", "jinja2"}),
+        ("explain FILE", 370, SLOW | RARE | CONNECTION | {"multiprocessing", "urllib", "yaml", "jinja2"}),
+        ("explain FILE -o html", 372, SLOW | CONNECTION | {"rich"}),
+        ("explain FILE -o markdown", 317, SLOW | RARE | CONNECTION | {"rich", "jinja2"}),
         ("version", 190, set(HEAVY) - {"msgspec"}),
     ],
 )

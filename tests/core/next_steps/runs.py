@@ -13,7 +13,8 @@ from wfreport.core.timing.hung_pods import HUNG_REASONS
 WAIT_REASONS = sorted(
     {
         *CLASS_OF_WAIT, *ORDINARY_WAITS, *HUNG_REASONS, "NotStarted", "RetryNotStarted", "HTTPPending", "PluginPending",
-        "Pending", "ContainerCreating", "PodInitializing", "PodRestarting", "CrashLoopBackOff", "OfANewerVersion",
+        "Pending", "ContainerCreating", "PodInitializing", "PodRestarting", "CrashLoopBackOff", "DeadlinePassed",
+        "OfANewerVersion",
     }
 )  # fmt: skip
 

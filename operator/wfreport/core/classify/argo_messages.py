@@ -12,10 +12,8 @@ from wfreport.api.classes import FailureClass as Class
 from wfreport.api.classes import Owner
 from wfreport.core.classify.artifact_messages import OF_API_SERVER, OTHER_VERSION, UNKNOWN_FLAG
 from wfreport.core.classify.kubelet_messages import NETWORK_ERRORS, REGISTRY_ERRORS
-from wfreport.core.classify.lock_messages import LOCK_REFUSALS
 from wfreport.core.classify.message_patterns import MessagePattern, PatternList, message_pattern
-from wfreport.core.classify.quota_messages import QUOTA_REFUSALS
-from wfreport.core.classify.refusals import RefusalMessage
+from wfreport.core.classify.refusals import LOCK_REFUSALS, QUOTA_REFUSALS, RefusalMessage
 
 _LOST_RESULT: Final = message_pattern(
     r"could not be parsed as a JSON list: \{\{(?:steps|tasks)\.[^{}\s]{1,512}\.outputs\."
