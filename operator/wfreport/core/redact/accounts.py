@@ -127,7 +127,8 @@ def _is_code(value: str, name: str) -> bool:
     groups = value.replace("-", " ").split()
     if value.isdigit() or all(group.isdigit() for group in groups):
         return name.lower().startswith(("code", "passcode", "token")) and len({*map(len, groups)}) == 1
-    return len({*map(len, groups)}) == 1 and not all(is_worded(group) for group in groups)
+    is_named = name.lower().startswith("code") and "-" in value
+    return len({*map(len, groups)}) == 1 and (is_named or not all(is_worded(group) for group in groups))
 
 
 def _supplied(text: str) -> Iterator[Span]:

@@ -7,6 +7,7 @@ from typing import Final
 from wfreport.core.redact.detectors import Detector, Span
 from wfreport.core.redact.words import (
     is_generated,
+    is_mail_address,
     is_mixed,
     is_random,
     is_reference,
@@ -95,7 +96,7 @@ _LONG: Final = 12
 _ADDRESS: Final = lazy_pattern(
     r"[\w+.-]{0,40}://|[\w.-]{1,200}:\d{2,5}$|[\w-]{1,64}=|[\w.-]{1,200}/[\w.-]|/|.{0,200}\.{3}$"
 )
-"""An argument that is an address, a path, a pair or cut: no password."""
+"""An argument that is an address , a path, a pair or cut: no password."""
 
 _NAME_OF_ALGORITHM: Final = lazy_pattern(
     r"(?:[A-Za-z]{2,8}-?){1,3}\d{1,4}(?:-\d{1,3})?(?:-[A-Za-z0-9]{2,8}){0,3}|[A-Z]{1,4}\d{1,4}", re.IGNORECASE
@@ -112,7 +113,7 @@ def _arguments(match: re.Match[str]) -> Iterator[tuple[str, Span]]:
 
 
 def _is_secret_argument(value: str, at_least: int = _MIN_LENGTH) -> bool:
-    is_text = ", " in value or (" " in value and not is_mixed(value))  # a list of columns, a sentence
+    is_text = ", " in value or (" " in value and not is_mixed(value)) or is_mail_address(value)  # or a list of columns
     return is_random(value, at_least) and not is_text and not _ADDRESS.match(value) and not is_reference(value)
 
 

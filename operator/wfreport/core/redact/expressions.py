@@ -12,7 +12,7 @@ _NAME: Final = (
 
 _PATH: Final = rf"(?>{_NAME}(?:(?:\.|::|->|\?\.){_NAME}){{0,12}})"
 _NUMBER: Final = r"(?<=[=,\[:+-])\d{1,9}(?![0-9A-Za-z])"
-_INSIDE: Final = rf"(?>{_PATH}|{_NUMBER}|[.,=*:&+\[\](){{}}|-])"
+_INSIDE: Final = rf"(?>{_PATH}(?:\(\d{{1,9}}(?![0-9A-Za-z]))?|{_NUMBER}|[.,=*:&+\[\](){{}}|-])"
 _EXPRESSION: Final = lazy_pattern(
     rf"[&*(\[!$-]{{0,3}}{_PATH}(?:\((?:{_INSIDE}){{0,40}}|\[(?:{_INSIDE}){{0,40}}|\{{(?:{_NAME}:?)?\}}?){{1,4}}"
 )
@@ -30,7 +30,7 @@ _VARIABLE: Final = lazy_pattern(
 )
 _CLASS: Final = lazy_pattern(r"(?>[A-Z]{1,8}[a-z]{0,32}){2,8}|[A-Z]{1,8}\d(?>[A-Z]{1,8}[a-z]{1,32}){1,8}")
 _REGULAR_EXPRESSION: Final = lazy_pattern(
-    r"\[\^?(?:a-z|A-Z|0-9|\\w)|\(\?(?:[:=!]|P<|<[=!])|\\[wdsSWDb][+*{)\]]|\[\^[^\]]{1,8}\]|\.[*+]\??[)$]"
+    r"\[\^?(?:a-z|A-Z|0-9|\\w)|\(\?(?:[:=!]|P<|<[=!])|\\[wdsSWDb][+*{)\]]|\[\^[^\]]{1,8}\]|\.[*+]\??[)$]|\[[A-Za-z]{1,26}\][*+]"
 )
 _BRACKETS: Final = frozenset("([{<")
 

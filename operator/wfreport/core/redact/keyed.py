@@ -150,6 +150,10 @@ def _value_span(text: str, start: int) -> Span:
     return (start, start) if match is None else match.span(match.lastgroup or 0)
 
 
+_PUBLIC_KEY: Final = ("publickey", "public key ", "public_key_")
+"""Before the token of an assembly of .NET."""
+
+
 def _names_secret(text: str, key: re.Match[str]) -> bool:
     """Whether the key names a secret, and neither describes one (``secretName``) nor is a common word (``tokens``)."""
     word, suffix = key["word"].lower(), key["suffix"]
@@ -158,7 +162,7 @@ def _names_secret(text: str, key: re.Match[str]) -> bool:
         return _SOME_KEY.match(text, max(0, key.start() - 1)) is not None or (
             key.start() == 0 and _SOME_KEY.match(text) is not None
         )
-    if word == "token" and _last_word(text, key.start()) in BEFORE_OTHER_TOKEN:
+    if word == "token" and (_last_word(text, key.start()) in BEFORE_OTHER_TOKEN or before.endswith(_PUBLIC_KEY)):
         return False
     if word == "secret" and not suffix and _last_word(text, key.start()) in BEFORE_SECRET_NAME:
         return False

@@ -24,6 +24,12 @@ _SENTENCE: Final = lazy_pattern(r"(?:[A-Za-z$][A-Za-z_'-]{1,24}[,:]?[ ]){1,24}[A
 _TEMPLATE: Final = lazy_pattern(r"\{[a-z_][a-z_.]{0,64}(?:![rsa])?\}|%[sdv](?![A-Za-z0-9])")
 _FILE: Final = lazy_pattern(r"[a-z][\w-]{0,64}\.(?:pem|key|crt|cer|json|ya?ml|txt|jks|p12|pfx|env)")
 _NEXT_WORD: Final = lazy_pattern(r"[ ][a-z]{2}")
+_NEXT_PAIR: Final = lazy_pattern(r"[A-Za-z_][\w.]{1,64}=(?P<value>[^=]|$)")
+_ERROR_CODE: Final = lazy_pattern(r"[A-Z]{2,8}-?\d{3,6}")
+_FINGERPRINT: Final = lazy_pattern(r"(?:0x)?[0-9A-F]{16}(?:[0-9A-F]{24})?")
+"""What names a key of GnuPG, as the images of Python have it."""
+
+_QUOTES: Final = ('"', "'")
 _KEY_REVERSED: Final = lazy_pattern(r"[\w.-]{0,64}")
 _LABELS_REVERSED: Final = lazy_pattern(r"\w{0,32}(?:[ ]?,\"[^\"\n]{0,80}\"=[\w.]{1,64}){0,8}\{[\w:]")
 """The labels of a metric before a label, backwards: ``up{job="x",secret=``."""
@@ -67,7 +73,7 @@ def is_refuted(text: str, key: re.Match[str], match: re.Match[str], value: str) 
         is_path(value)
         or _is_after_prompt(text, key, match)
         or is_sealed(text, key.start(), value)
-        or (is_compound(key["suffix"]) and _NUMBER.fullmatch(value) is not None)
+        or (is_compound(key["suffix"]) and _is_plain(value))
         or _goes_on(text, key, match, value)
         or (match.lastgroup == "bare" and "=" in separator and _is_name_in_code(key, value))
         or (key["suffix"].lower().endswith("key") and _KEY_OF_A_SECRET.fullmatch(value) is not None)
@@ -75,14 +81,22 @@ def is_refuted(text: str, key: re.Match[str], match: re.Match[str], value: str) 
     )
 
 
+def _is_plain(value: str) -> bool:
+    """Whether a value of a setting about a secret is a number or a short word: ``PASSWORD_RESET_TIMEOUT=259200``."""
+    is_word = len(value) < _LONG_WORD and _LETTERS.fullmatch(value) is not None and is_worded(value)
+    return is_word or _NUMBER.fullmatch(value) is not None
+
+
+_LONG_WORD: Final = 8
+
+
 def _goes_on(text: str, key: re.Match[str], match: re.Match[str], value: str) -> bool:
-    """Whether a sentence goes on after the sign: ``?token= overrides the token``."""
-    return (
-        key["separator"] == "= "
-        and match.lastgroup == "bare"
-        and _LETTERS.fullmatch(value) is not None
-        and _NEXT_WORD.match(text, match.end()) is not None
-    )
+    """Whether a sentence or the next pair follows the sign: ``?token= overrides the token``, ``KEY= ENV=prod``."""
+    if key["separator"] != "= " or match.lastgroup != "bare":
+        return False
+    is_word = _LETTERS.fullmatch(value) is not None and _NEXT_WORD.match(text, match.end()) is not None
+    pair = _NEXT_PAIR.match(value)
+    return is_word or (pair is not None and (pair["value"] != "" or text.startswith(_QUOTES, match.end())))
 
 
 def _is_name_in_code(key: re.Match[str], value: str) -> bool:
@@ -119,6 +133,7 @@ def _is_no_token(text: str, key: re.Match[str], match: re.Match[str], value: str
     """Whether a value of a token or key is a sentence, a type, a pattern, its own name, or names an object."""
     return (
         _SENTENCE.fullmatch(value) is not None
+        or (text.startswith(":", match.end()) and _ERROR_CODE.fullmatch(value) is not None)
         or value.rstrip("?!").lower() in TYPES
         or _is_unit(key, match, value)
         or _TEMPLATE.match(value) is not None
@@ -126,6 +141,10 @@ def _is_no_token(text: str, key: re.Match[str], match: re.Match[str], value: str
         or ("." in key.string[key.start() : key.end("suffix")] and _is_word_of_a_parser(key, value))
         or is_regular_expression(value)
         or _FILE.fullmatch(value) is not None
+        or (
+            _FINGERPRINT.fullmatch(value) is not None
+            and text[max(0, key.start() - 4) : key.start() - 1].lower() in _GPG
+        )
         or _is_its_name(text, key, value)
         or _is_label(text, key, match, value)
         or _names_object(text, key, value)
@@ -140,6 +159,7 @@ def _names_object(text: str, key: re.Match[str], value: str) -> bool:
 
 
 _KINDS_OF_SECRETS: Final = ("External", "Sealed", "Push")
+_GPG: Final = frozenset({"gpg", "pgp"})
 _PAIR_STARTS: Final = frozenset(("", *" \t\n\"'{,[("))
 
 

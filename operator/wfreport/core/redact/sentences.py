@@ -11,6 +11,7 @@ from wfreport.core.redact.words import (
     UUID,
     has_time,
     is_generated,
+    is_mail_address,
     is_mixed,
     is_random,
     is_random_and_mixed,
@@ -101,7 +102,7 @@ _CONNECTION: Final = lazy_pattern(
     r"|sonar_?[tT]oken|sas"
     r"|auth[_-]?cookie|app_key|sonar[._]login|machine_?key|(?:wpa_|tls_)?psk)"
     r"\\{0,3}[\"']?[ \t]{0,8}(?::=|[:=]>?)[ \t]{0,8}\\{0,3}[\"']?(?P<value>(?:[a-z]{3,8} ){11,23}[a-z]{3,8}"
-    r"|(?!0x)[^\s\"',;&\\)}\]]{6,4096})",
+    r"|(?!0x|[A-Z]\w{1,32}=[^=\s])[^\s\"',;&\\)}\]]{6,4096})",
     re.IGNORECASE,
 )
 _SESSION: Final = lazy_pattern(
@@ -191,7 +192,7 @@ def _in_other_languages(text: str) -> Iterator[Span]:
             yield match.span("value")
 
 
-_VARIABLE: Final = lazy_pattern(r"[A-Z_]{4,64}=")
+_VARIABLE: Final = lazy_pattern(r"[A-Z_]{4,64}=[^=]")
 """A variable that the next sentence is about."""
 
 
@@ -206,7 +207,7 @@ def _is_secrets(text: str) -> Iterator[Span]:
             yield match.start("value"), match.start("value") + len(value)
 
 
-_NEXT_PAIR: Final = lazy_pattern(r"[A-Za-z_][\w.-]{0,64}=")
+_NEXT_PAIR: Final = lazy_pattern(r"[A-Za-z_][\w.-]{0,64}=[^=]")
 
 
 def _beside_secrets(text: str) -> Iterator[Span]:
@@ -311,7 +312,12 @@ def _values(pattern: re.Pattern[str], at_least: int, *hints: str) -> Detector:
         for match in pattern.finditer(text):
             value = match["value"]
             random_enough = at_least == 0 or is_random(value, at_least) or " " in value
-            if random_enough and not is_state_or_placeholder(value) and not is_reference(value):
+            if (
+                random_enough
+                and not is_mail_address(value)
+                and not is_state_or_placeholder(value)
+                and not is_reference(value)
+            ):
                 yield match.span("value")
 
     return Detector(hints, spans)

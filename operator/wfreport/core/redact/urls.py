@@ -174,7 +174,11 @@ _CODE_HINT: Final = (
     r"|magic|confirm|confirmation|verify|otp)(?:id|key)?="
 )
 
+_ACCOUNT_KEY: Final = lazy_pattern(r"core\.windows\.net[\"']?[ \t]{0,4}[=:,]?[ \t]{1,4}[\"']?([A-Za-z0-9+/]{86}==)")
+"""The key of a storage account of Azure beside its address, as the settings of Hadoop have it."""
+
 DETECTORS: Final[tuple[Detector, ...]] = (
+    by_pattern(_ACCOUNT_KEY, r"core\.windows\.net", group=1),
     Detector(
         (_CODE_HINT,),
         _codes,
@@ -183,13 +187,11 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     by_pattern(_TOKEN_AS_USER, r"://[\w.-]+:(?:x-oauth-basic|x-token-auth|api_token|x)?@", group=1),
     by_pattern(_URL_TOKEN, r"://[\w-]+@", group=1),
     _passwords(_DSN_PASSWORD, r"@tcp\(", r"@unix\("),
-    by_pattern(_ORACLE_PASSWORD, "(?i)jdbc:oracle:", group=1),
-    by_pattern(
-        _ORACLE_CLIENT,
-        r"(?i)(?:sqlplus|sqlldr|expdp|impdp|exp|imp|rman|tnsping|dbca|connect|conn)\s[^\n]*/[^\n]+@",
-        group=1,
+    _passwords(_ORACLE_PASSWORD, "(?i)jdbc:oracle:"),
+    _passwords(
+        _ORACLE_CLIENT, r"(?i)(?:sqlplus|sqlldr|expdp|impdp|exp|imp|rman|tnsping|dbca|connect|conn)\s[^\n]*/[^\n]+@"
     ),
-    by_pattern(_EASY_CONNECT, r"/[^\s/@]+@/{0,2}[\w.-]+:152", r"(?i)/[^\s/@]+@\(description", group=1),
+    _passwords(_EASY_CONNECT, r"/[^\s/@]+@/{0,2}[\w.-]+:152", r"(?i)/[^\s/@]+@\(description"),
     by_pattern(_ROUTING_KEY, "(?i)routing_?key", group=1),
     by_pattern(_SIGNATURE, "(?i)sig", "(?i)x-amz-security-token", group=1, accept=is_mixed),
     Detector((r"/services/T", "/api/webhooks/", "/bot[0-9]", "/(?:hooks|webhooks?)/"), _webhook_paths),

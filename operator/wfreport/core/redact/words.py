@@ -25,14 +25,20 @@ STATE_WORDS: Final = words(
     expired invalid missing required denied forbidden unauthorized failed failure error ok valid revoked
     unknown present set unset empty timeout rejected mismatch incorrect wrong changed updated created deleted
     refreshed found unexpected expected malformed disabled enabled optional default hidden masked encrypted
-    stored provided supplied accepted yes no on off eof generated rotated loaded n/a redacted omitted unchanged
+    unchanged stored provided supplied accepted anonymous yes no on off eof generated rotated loaded n/a redacted
+    omitted
     """
 )
 """Words after a colon that describe a secret's state."""
 
 UUID: Final = lazy_pattern(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", re.IGNORECASE)
 
-TYPES: Final = words("str string bytes int integer bool boolean float text object array secretstr varchar")
+TYPES: Final = words(
+    """
+    str string bytes int integer bool boolean float text object array varchar
+    secretstr secretstring secretbox secretvec securestring
+    """
+)
 """Names of types after a colon: ``password: string``."""
 
 PASSWORD_WORDS: Final = frozenset(
@@ -43,7 +49,7 @@ _NAME_PART: Final = r"(?:[A-Za-z_]|(?:16|32|64|128|256|512)|\d(?=[.,()\[\]_]|$))
 """A part of a name in code. It has digits at its end, or those of an encoding, and a password has them anywhere."""
 
 _REFERENCE: Final = lazy_pattern(
-    r"(?:[a-z]+_)*(?:password|passwd|passphrase|pwd|secret|token|key|credentials?)|(?:access|secret|api)-?key"
+    r"(?:[a-z]+_)*(?:password|passwd|passphrase|pwd|secret|token|key|credentials?)|pw|(?:access|secret|api)-?key"
     r"|(?:[A-Z]+_)*(?:PASSWORD|PASSWD|PASSPHRASE|PWD|SECRET|TOKEN|KEY|CREDENTIALS?)"
     r"|(?:self|this|args|config|cfg|settings|options|opts|os|env|process|request|req|ctx|context|kwargs|params|conf"
     r"|app|event|user|client|session|secrets|values|steps|inputs|vars|local|var|module|data)\.[A-Za-z_][\w.]*"
@@ -117,6 +123,14 @@ def is_path(value: str) -> bool:
     return _PATH.fullmatch(value) is not None
 
 
+def is_mail_address(value: str) -> bool:
+    """Whether the value is an address of mail, in small letters as usual."""
+    return _MAIL_ADDRESS.fullmatch(value) is not None
+
+
+_MAIL_ADDRESS: Final = lazy_pattern(r"[a-z0-9._+-]{2,64}@(?:[a-z0-9-]{1,63}\.){1,6}[a-z]{2,16}")
+
+
 def is_measure(value: str) -> bool:
     """Whether the value is a count or a duration."""
     return _MEASURE.fullmatch(value) is not None
@@ -175,7 +189,8 @@ def is_generated(value: str) -> bool:
 
 _COMPLAINT: Final = lazy_pattern(
     r"(?:is|are|was|has|does|must|should|may|can|cannot|can't|please|invalid|incorrect|missing|not|too|at least|field"
-    r"|this field|ensure (?:this|that|the|it|your)|enter (?:a|an|your|the))\s",
+    r"|this field|ensure (?:this|that|the|it|your)|enter (?:a|an|your|the)"
+    r"|(?:this|the|your)(?: two| new| old)? (?:password|passphrase|token|secret|key|value|username)s?)\s",
     re.IGNORECASE,
 )
 
