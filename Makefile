@@ -135,10 +135,12 @@ tutorial: setup ## Run each command of docs/tutorial.md, and compare its output 
 	@$(RUN) python -m controlplane build --argo
 	@$(RUN) pytest -q tests/tutorial $(PYTEST_ARGS)
 
+# The check refuses variables that are no settings; these are the tools' own.
+WITHOUT_TOOLS := env -u WFREPORT_ARGO_DIR -u WFREPORT_CACHE_DIR -u WFREPORT_ENVTEST_INDEX
 .PHONY: run
 run: setup ## Run the operator from this checkout on the current kubeconfig's cluster, if your rights suffice (WFREPORT_NAMESPACES=team-a)
-	@$(RUN) wfreport check --pre
-	@WFREPORT_HTTP_HOST=$${WFREPORT_HTTP_HOST:-127.0.0.1} exec $(RUN) wfreport run
+	@$(WITHOUT_TOOLS) $(RUN) wfreport check --pre
+	@WFREPORT_HTTP_HOST=$${WFREPORT_HTTP_HOST:-127.0.0.1} exec $(WITHOUT_TOOLS) $(RUN) wfreport run
 
 .PHONY: demo
 demo: setup ## Start a control plane, the operator and eleven workflows, and show the reports (ARGO=1 builds the real Argo)

@@ -212,7 +212,8 @@ def test_without_any_permission_the_error_is_one_line(workspace: Workspace) -> N
     done = workspace.run("show", RETRIED, kubeconfig=workspace.kubeconfig_of("nobody", {}))
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
-    assert "forbidden" in done.stderr
+    assert 'cannot get resource "workflows"' in done.stderr
+    assert "cannot read reports: " in done.stderr
 
 
 def test_a_class_of_a_newer_version_is_shown_as_unknown(workspace: Workspace) -> None:

@@ -45,7 +45,7 @@ def test_a_file_of_reports_is_simulated_without_a_cluster(tmp_path: Path) -> Non
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[0] == (
-        "oom-ladder: selector matches 4 of 4 finished runs (36500d00h): 1 succeeded, 3 failed"
+        "oom-ladder: selector matches 4 of 4 finished runs (36500d): 1 succeeded, 3 failed"
     )
     assert "1 action would have been taken:" in done.stdout
     (row,) = [line.split() for line in done.stdout.splitlines() if "RaiseMemory" in line]

@@ -68,9 +68,9 @@ RARE = {"brotli", "fractions", "html", "statistics", "zstandard"}
         ("trends -n argo -o json", 285, SLOW | RARE | {"dataclasses", "rich", "re2"}),
         ("show NAME -n argo -o json", 345, SLOW | RARE | {"dataclasses", "rich", "re2"}),
         ("show NAME -n argo", 425, SLOW | RARE | {"re2", "jinja2"}),
-        ("explain FILE", 370, SLOW | RARE | CONNECTION | {"multiprocessing", "urllib", "yaml", "jinja2"}),
-        ("explain FILE -o html", 372, SLOW | CONNECTION | {"rich"}),
-        ("explain FILE -o markdown", 317, SLOW | RARE | CONNECTION | {"rich", "jinja2"}),
+        ("explain FILE", 378, SLOW | RARE | CONNECTION | {"multiprocessing", "urllib", "yaml", "jinja2"}),
+        ("explain FILE -o html", 380, SLOW | CONNECTION | {"rich"}),
+        ("explain FILE -o markdown", 325, SLOW | RARE | CONNECTION | {"rich", "jinja2"}),
         ("version", 190, set(HEAVY) - {"msgspec"}),
     ],
 )
@@ -84,6 +84,16 @@ def test_a_command_imports_only_what_it_needs(command: str, limit: int, absent: 
     unwanted = {module.partition(".")[0] for module in modules} & absent
     assert not unwanted
     assert len(modules) <= limit
+
+
+@pytest.mark.parametrize("output", ["tree", "json", "yaml", "html", "markdown"])
+def test_output_that_cannot_be_written_is_an_error_of_one_line(output: str, tmp_path: Path) -> None:
+    workflow = tmp_path / "workflow.json"
+    workflow.write_text(json.dumps(recording("retry-exhausted-varied").final["workflow"]))
+    command = [sys.executable, "-m", "wfreport", "explain", str(workflow), "-o", output]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "Error: output: No space left on device\n")
 
 
 def test_waiting_imports_neither_the_settings_nor_tables() -> None:

@@ -120,6 +120,14 @@ def test_an_unknown_workflow_is_code_5(cluster: Cluster) -> None:
     assert err == f"Error: no Workflow none in namespace {cluster.namespace}\n"
 
 
+def test_a_misspelled_workflow_is_code_5_and_has_a_suggestion(cluster: Cluster) -> None:
+    cluster.submit("nightly")
+    with cluster.waiting("nightl") as process:
+        returned, _, err = outcome(process)
+    assert returned == 5
+    assert err == f"Error: no Workflow nightl in namespace {cluster.namespace}; did you mean nightly?\n"
+
+
 def test_a_timeout_is_code_4_with_the_phase(cluster: Cluster) -> None:
     cluster.submit("one")
     with cluster.waiting("one", "--timeout", "1s") as process:

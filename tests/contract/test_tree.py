@@ -14,6 +14,11 @@ import pytest
 from tests.contract.source import OPERATOR, ROOT, definitions_in
 from tests.recorded import recordings
 
+from wfreport.setting_types import setting_variables
+from wfreport.settings import Settings
+
+VARIABLES = set(setting_variables(Settings.model_fields))
+
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -58,6 +63,16 @@ def test_setup_does_not_list_a_hundred_packages() -> None:
     syncs = re.findall(r"\$\(UV\) sync .*", (ROOT / "Makefile").read_text())
     assert syncs
     assert all(" --quiet " in command for command in syncs)
+
+
+def test_the_operator_is_not_refused_for_variables_of_the_tools() -> None:
+    read = {
+        variable
+        for path in (ROOT / "tools").rglob("*.py")
+        for variable in re.findall(r"environ(?:\.get\(|\[)\"(WFREPORT_\w+)\"", path.read_text())
+    }
+    (unset,) = re.findall(r"^WITHOUT_TOOLS := env (.*)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert read - VARIABLES == set(unset.split()) - {"-u"}
 
 
 def test_there_are_recordings_to_hold_the_core_to() -> None:

@@ -1,14 +1,18 @@
 """The command group: it lists its commands from a table and imports one only when it runs."""
 
+import errno
 import gc
 import importlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import click
 from click.shell_completion import CompletionItem
 
 from wfreport.cli.problems import UnusableInput
+
+_UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 class Command(click.Command):
@@ -111,9 +115,13 @@ class LazyGroup(Command, click.Group):
         return commands + click.Command.shell_complete(self, ctx, incomplete)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; report an error in its arguments on one line."""
+        """Run a command; report an error in its arguments, or output that cannot be written, on one line."""
         try:
             return super().invoke(ctx)
+        except OSError as error:
+            if error.errno not in _UNWRITABLE:
+                raise
+            raise UnusableInput("output", os.strerror(error.errno)) from error
         except click.exceptions.NoArgsIsHelpError:
             raise
         except click.UsageError as error:

@@ -97,6 +97,7 @@ def test_a_valid_policy_is_read() -> None:
             {"rules": [a_rule("o", OOM, raiseMemory={"max": "1Gi", "factor": "0.9", "minIncrease": "1Mi"})]},
             "spec.rules[0].action.raiseMemory.factor: '0.9': use a number above 1, or 1 with a minIncrease",
         ),
+        ({"backoff": {"factor": 1.5}}, "spec.backoff.factor: '1.5': it must be a text: write it in quotes"),
         (
             {"backoff": {"factor": "0.5"}},
             "spec.backoff.factor: '0.5': use at least 1, so that delays do not shrink",

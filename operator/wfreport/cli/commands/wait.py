@@ -13,11 +13,12 @@ from wfreport.api.argo import LABEL_COMPLETED, LABEL_PHASE, Metadata, Phase, Str
 from wfreport.api.report import ReportStatus
 from wfreport.cli.group import Command
 from wfreport.cli.options import ClusterTarget, Duration, cluster_options, completion
-from wfreport.cli.problems import ExitCode
+from wfreport.cli.problems import ExitCode, NotFound
 from wfreport.cli.render.style import one_line
 from wfreport.cli.sources.cluster import REQUEST_SECONDS, Cluster, run_connected
 from wfreport.cli.sources.computed_reports import compute_report
 from wfreport.cli.sources.runs import run_name
+from wfreport.cli.sources.suggestions import suggest_workflow
 from wfreport.cli.sources.workflows import fetch_workflow
 from wfreport.core.snapshot.identity import report_name
 from wfreport.core.timing.durations import short_duration
@@ -102,8 +103,8 @@ class _Follower(msgspec.Struct):
             version = await self._list()
             await self._remember()
         except _WorkflowGoneError:
-            click.echo(f"Error: no Workflow {self.name} in namespace {self.cluster.namespace}", err=True)
-            return ExitCode.NOT_FOUND
+            suggestion = await suggest_workflow(self.cluster, self.name)
+            raise NotFound(f"no Workflow {self.name} in namespace {self.cluster.namespace}{suggestion}") from None
         try:
             async with asyncio.timeout(timeout_seconds):
                 async with _progress(self):

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -121,12 +121,17 @@ def _print_title(console: "Console", title: str) -> None:
 
 
 def _print_head(simulation: Simulation, console: "Console") -> None:
-    summary, period = simulation.summary, short_duration((simulation.until - simulation.since).total_seconds())
+    summary, period = simulation.summary, _period(simulation.until - simulation.since)
     names = ", ".join(one_line(policy.metadata.name) for policy in simulation.policies)
     matches = "selector matches" if len(simulation.policies) == 1 else "selectors match"
     outcome = f"{summary.succeeded} succeeded, {summary.selected - summary.succeeded} failed"
     matched = f"{matches} {summary.selected} of {plural(summary.runs, 'finished run')} ({period})"
     _print_line(console, Text.assemble((names, "bold"), f": {matched}: {outcome}"))
+
+
+def _period(time: timedelta) -> str:
+    is_whole = time.days and not time.seconds
+    return f"{time.days}d" if is_whole else short_duration(time.total_seconds())
 
 
 def _print_actions(summary: ReplaySummary, console: "Console") -> None:

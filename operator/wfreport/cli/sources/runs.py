@@ -140,7 +140,7 @@ async def find_run(cluster: Cluster, name: str, *, with_workflow: bool) -> Found
             snapshot = await fetch_workflow(cluster, workflow_name, _bound_uid(report) if report else "")
         except ForbiddenError as error:
             if report is None:
-                raise
+                raise UnusableInput("API server", one_line(f"{error.message}{no_report}")) from error
             click.echo(f"cannot read Workflows: {one_line(error.message)}", err=True)
             no_workflow = "cannot be read"
     run = FoundRun(cluster.namespace, workflow_name, report, snapshot, no_report, no_workflow)

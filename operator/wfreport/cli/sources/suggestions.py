@@ -1,6 +1,6 @@
 """Suggests names for one that was not found: similar runs, similar namespaces, or the same run in another namespace."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from itertools import chain
 from typing import Any, Final
 
@@ -11,6 +11,9 @@ from wfreport.kube.errors import ApiError
 from wfreport.kube.kinds import NAMESPACE, REMEDIATION, REPORT, WORKFLOW, ResourceType
 from wfreport.kube.resource import Document, Resource
 
+_RUNS: Final = ((REPORT, "spec.workflowRef.name"), (WORKFLOW, "metadata.name"))
+"""The kinds that describe a run, and the field of each with the name of the Workflow."""
+
 _MAX_NAMES: Final = 5_000
 _MAX_SUGGESTIONS: Final = 3
 _SIMILARITY: Final = 0.7
@@ -18,12 +21,21 @@ _SIMILARITY: Final = 0.7
 
 async def suggest_run(cluster: Cluster, name: str) -> str:
     """Return a clause that suggests what to give instead of this run; empty if nothing is similar or readable."""
+    return await _suggest(cluster, name, [each async for each in run_names(cluster)], _RUNS)
+
+
+async def suggest_workflow(cluster: Cluster, name: str) -> str:
+    """Return a clause as ``suggest_run``, about Workflows that still exist."""
+    names = [metadata["name"] async for metadata in _metadata(cluster, WORKFLOW)]
+    return await _suggest(cluster, name, names, _RUNS[1:])
+
+
+async def _suggest(cluster: Cluster, name: str, names: list[str], kinds: Sequence[tuple[ResourceType, str]]) -> str:
     if wrong := await suggest_namespace(cluster):
         return wrong
-    names = [each async for each in run_names(cluster)]
     if similar := _similar(name, names):
         return similar
-    elsewhere = await _namespaces_with(cluster, name)
+    elsewhere = await _namespaces_with(cluster, name, kinds)
     if not elsewhere:
         return ""
     return f"; namespace {' and '.join(elsewhere)} has it: add -n {elsewhere[0]}"
@@ -83,9 +95,9 @@ async def _metadata(
         return
 
 
-async def _namespaces_with(cluster: Cluster, workflow: str) -> list[str]:
+async def _namespaces_with(cluster: Cluster, workflow: str, kinds: Sequence[tuple[ResourceType, str]]) -> list[str]:
     found: dict[str, None] = {}
-    for kind, field in ((REPORT, "spec.workflowRef.name"), (WORKFLOW, "metadata.name")):
+    for kind, field in kinds:
         objects = Resource(cluster.client, kind, Document, metadata_only=True)
         try:
             async for item in objects.list(None, field_selector=f"{field}={workflow}"):

@@ -93,6 +93,8 @@ def check_policy(policy: RemediationPolicy) -> None:
 def _of_field(error: Mapping[str, Any]) -> PolicyProblem:
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).removeprefix(".")
     value = "" if error["type"] == "missing" else str(error["input"])[:80]
+    if error["type"] == "string_type" and isinstance(error["input"], (int, float)):
+        return PolicyProblem(path, value, "it must be a text: write it in quotes")
     return PolicyProblem(path, value, error["msg"][:1].lower() + error["msg"][1:])
 
 
