@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.examples import examples
 
-from wfreport.cache.running import PollPolicy, RunningWorkflows
+from wfreport.cache.running import MAX_MOVED_LOCKS, PollPolicy, RunningWorkflows
 from wfreport.kube.objects import NamespacedName
 
 KEY = ("ns", "a")
@@ -198,3 +198,20 @@ def test_a_workflow_of_the_same_name_and_another_uid_replaces_the_first() -> Non
     assert (recreated.version, recreated.queried_nodes, len(running)) == (3, set(), 1)
     running.discard(KEY)
     assert len(running) == 0
+
+
+def test_a_lock_moves_when_a_run_no_longer_waits_for_it() -> None:
+    time = Time()
+    running = RunningWorkflows(PollPolicy(), clock=time)
+    names = [str(number) for number in range(MAX_MOVED_LOCKS + 2)]
+    running.record_locks(running.record_poll(KEY, uid="u", version=1), frozenset(), frozenset(names[:2]))
+    assert running.seconds_since_locks_moved(names) == {}
+    time.now += 5
+    running.discard(KEY)
+    time.now += 3
+    assert running.seconds_since_locks_moved(names) == {"0": 3, "1": 3}
+    running.record_locks(running.record_poll(KEY, uid="u", version=1), frozenset(), frozenset(names[1:]))
+    running.discard(KEY)
+    assert "0" not in running.seconds_since_locks_moved(names)
+    assert set(running.seconds_since_locks_moved(names).values()) == {0}
+    assert len(running.seconds_since_locks_moved(names)) == MAX_MOVED_LOCKS

@@ -32,6 +32,9 @@ COOLDOWN_FACTOR = 2
 The rate of polls and the number of workers bound the load as well. With 10, a reconcile of three seconds made a report
 half a minute old."""
 
+MAX_MOVED_LOCKS = 1000
+"""Locks of which it is remembered when a run last got them, the newest."""
+
 _EARLY_SHARE = 0.9
 """The share of the time between two batches by which a poll may be early. A Workflow whose first reconcile was between
 two batches would otherwise wait for nearly twice the interval."""
@@ -99,6 +102,7 @@ class RunningWorkflows:
         self._clock = clock
         self._running: dict[NamespacedName, RunningWorkflow] = {}
         self._holders: dict[str, int] = {}
+        self._moved: dict[str, float] = {}
         self._turns: dict[str, int] = {}
         self._turn = 0
         self._allowance = 0.0
@@ -120,8 +124,24 @@ class RunningWorkflows:
         """Return those of the locks that running Workflows hold, as far as they have been reconciled."""
         return frozenset(lock for lock in locks if lock in self._holders)
 
-    def record_locks(self, running: RunningWorkflow, held: frozenset[str]) -> None:
-        """Record the locks that a running Workflow holds. A question about a lock then costs one step."""
+    def seconds_since_locks_moved(self, locks: Iterable[str]) -> dict[str, float]:
+        """Return how long ago a run was seen last that no longer waits for a lock, by lock; most are not known.
+
+        A run may get a lock and end between two polls, so that it is never seen to hold it.
+        """
+        now = self._clock()
+        return {lock: now - self._moved[lock] for lock in locks if lock in self._moved}
+
+    def record_locks(
+        self, running: RunningWorkflow, held: frozenset[str], awaited: frozenset[str] = frozenset()
+    ) -> None:
+        """Record the locks that a running Workflow holds and awaits. A question about a lock then costs one step."""
+        for lock in running.stall.locks_awaited - awaited:
+            self._moved.pop(lock, None)
+            self._moved[lock] = self._clock()
+        while len(self._moved) > MAX_MOVED_LOCKS:
+            del self._moved[next(iter(self._moved))]
+        running.stall.locks_awaited = awaited
         before, running.stall.locks_held = running.stall.locks_held, held
         for lock in held - before:
             self._holders[lock] = self._holders.get(lock, 0) + 1

@@ -29,6 +29,7 @@ class StallMemory(Struct):
         interval_seconds: time until they are read again.
         holders: states of Workflows that hold locks, as read last, by ``<namespace>/<name>``.
         locks_held: the locks that the Workflow holds.
+        locks_awaited: the locks that it waits for.
         lock_holds: since when it and its steps have held them, by holder.
     """
 
@@ -38,6 +39,7 @@ class StallMemory(Struct):
     interval_seconds: float = 0
     holders: Mapping[str, HolderState] = field(default_factory=dict)
     locks_held: frozenset[str] = frozenset()
+    locks_awaited: frozenset[str] = frozenset()
     lock_holds: Mapping[str, datetime] = field(default_factory=dict)
 
     def see(self, suspicions: Iterable[Suspicion], now: datetime) -> None:

@@ -7,7 +7,7 @@ time is over, so that a finding is as early as the polls allow.
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec import Struct, structs
@@ -111,12 +111,12 @@ class StallInspector:
         if running is None:  # the first reconcile, or the first one after a restart
             return StallInspection()
         memory, namespace = running.stall, snapshot.workflow.metadata.namespace
-        self._running.record_locks(running, scan.locks_held)
+        self._running.record_locks(running, scan.locks_held, scan.locks_awaited)
         memory.lock_holds = scan.lock_holds
         if not await self._read_pods(snapshot, memory, stalled, now, are_needed=scan.needs_pods):
             return StallInspection(structs.replace(UNKNOWN_VERDICT, lock_holds=self._lock_holds(namespace, scan)))
         await self._read_holders(namespace, memory, scan)
-        facts = self._facts(snapshot, memory, evidence, scan)
+        facts = self._facts(snapshot, memory, evidence, scan, now)
         suspicions = await run_by_size(large, find_suspicions, snapshot, facts, self._graces)
         memory.see(suspicions, now)
         silent_since_at = self._silent_since_at(snapshot, memory, suspicions, now)
@@ -146,14 +146,20 @@ class StallInspector:
         return self._activity.silent_since_at(now) if due else None
 
     def _facts(
-        self, snapshot: Snapshot, memory: StallMemory, evidence: Mapping[str, PodEvidence], scan: RunScan
+        self, snapshot: Snapshot, memory: StallMemory, evidence: Mapping[str, PodEvidence], scan: RunScan, now: datetime
     ) -> StallFacts:
         captured = [one.pod for one in evidence.values() if one.pod is not None]
         pods = memory.pods
         if captured:
             known = pods_seen(snapshot, captured, is_complete=False).by_node
             pods = structs.replace(pods, by_node={**known, **pods.by_node}) if pods else PodsSeen(known)
-        return StallFacts(pods, memory.holders, self._running.locks_held(scan.locks_awaited))
+        moved = self._running.seconds_since_locks_moved(scan.locks_awaited)
+        return StallFacts(
+            pods,
+            memory.holders,
+            self._running.locks_held(scan.locks_awaited),
+            {lock: now - timedelta(seconds=seconds) for lock, seconds in moved.items()},
+        )
 
     async def _read_pods(
         self, snapshot: Snapshot, memory: StallMemory, stalled: Stalled | None, now: datetime, *, are_needed: bool

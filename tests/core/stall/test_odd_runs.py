@@ -157,7 +157,7 @@ HUNG: dict[str, tuple[dict[str, Any], Documents, Documents, str, float, str]] = 
         (pod("wf.train", *ENDED, init=[NATIVE]),),
         (),
         "MainEnded",
-        18,
+        18 + 1500,
         "and its pod does not end on machine host-1, although no container of it runs",
     ),
     "the same before a machine is known": (
@@ -165,7 +165,7 @@ HUNG: dict[str, tuple[dict[str, Any], Documents, Documents, str, float, str]] = 
         (pod("wf.train", *ENDED, spec={"nodeName": ""}),),
         (),
         "MainEnded",
-        18,
+        18 + 1500,
         "and its pod does not end, although no container of it runs",
     ),
     "a sidecar, and the controller's clock is two minutes ahead": (
@@ -181,7 +181,7 @@ HUNG: dict[str, tuple[dict[str, Any], Documents, Documents, str, float, str]] = 
         (agent(crashing("main")),),
         (),
         "AgentGone",
-        180,
+        180 + 300,
         "call waits for Argo's agent, whose pod wf-1-agent does not work on machine host-1: its container main crashes",
     ),
     "a plugin of the agent that crashes again and again": (
@@ -189,7 +189,7 @@ HUNG: dict[str, tuple[dict[str, Any], Documents, Documents, str, float, str]] = 
         (agent(crashing("volcano"), container("main")),),
         (),
         "AgentGone",
-        180,
+        180 + 300,
         "its container volcano crashes",
     ),
     "an agent that ended beside its plugin": (
@@ -236,6 +236,28 @@ def test_a_leaked_lock_that_several_runs_wait_for_is_no_silent_controller() -> N
     snapshots = [world.put(workflow(ROOT, waiting, status=WAITS, name=name)) for name in ("a", "b", "c")]
     asyncio.run(world.poll_for(HOUR, world.put(FIRST_WELL), *snapshots))
     assert {name: one.reason for (_, name), one in world.stored.items()} == dict.fromkeys("abc", "LockLeaked")
+
+
+def test_a_lock_is_not_leaked_while_its_queue_moves_faster_than_it_is_polled() -> None:
+    world = StallWorld(START)
+    waiting = node("train", "Pending", **OF_LOCK)
+    queue = [workflow(ROOT, waiting, status=WAITS, name=f"queued-{number}") for number in range(20)]
+    last = world.put(workflow(ROOT, waiting, status=WAITS))
+
+    async def pass_through() -> None:
+        for one in (*queue, *queue):
+            await world.poll(world.put(one))
+        for one in queue:
+            await world.poll_for(180, last)
+            await world.poll(world.put(workflow(name=one["metadata"]["name"], phase="Succeeded")))
+
+    asyncio.run(pass_through())
+    assert world.stored == {}
+    moved_at = world.now
+    finding = asyncio.run(world.poll_for(HOUR, last))
+    assert finding is not None
+    assert (finding.suspicion.reason, finding.since_at) == ("LockLeaked", moved_at)
+    assert timedelta(seconds=300) <= world.now - moved_at <= timedelta(seconds=360)
 
 
 # --- a step that Argo starts again by itself, since its first pod was evicted before it ran

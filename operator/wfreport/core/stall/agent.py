@@ -1,6 +1,7 @@
 """Finds out whether Argo's agent, the pod that carries out HTTP and plugin steps, does its work."""
 
 from datetime import datetime
+from typing import Final
 
 from msgspec import Struct
 
@@ -14,7 +15,10 @@ from wfreport.core.snapshot.pod_states import (
     terminated,
 )
 
-_CRASHES = "CrashLoopBackOff"
+_CRASHES: Final = "CrashLoopBackOff"
+
+_PAUSE_SECONDS: Final = 300
+"""The longest pause that the kubelet makes before it starts a container again: it may work well after that."""
 
 
 class AgentTrouble(Struct, frozen=True):
@@ -23,10 +27,12 @@ class AgentTrouble(Struct, frozen=True):
     Attributes:
         state: the state of its pod, as the predicate of a sentence.
         since_at: when it began; None if the pod has no time of it.
+        pause_seconds: how much longer than usual it must last.
     """
 
     state: str
     since_at: datetime | None
+    pause_seconds: float = 0
 
 
 def agent_trouble(agent: Pod) -> AgentTrouble | None:
@@ -45,13 +51,13 @@ def agent_trouble(agent: Pod) -> AgentTrouble | None:
         (
             one
             for one in agent.status.container_statuses
-            if (one.state and one.state.waiting and one.state.waiting.reason == _CRASHES)
+            if one.state and one.state.waiting and one.state.waiting.reason == _CRASHES
         ),
         None,
     )
     if crashing:
         state = f"{name} does not work{machine}: its container {crashing.name} crashes again and again"
-        return AgentTrouble(state, None)
+        return AgentTrouble(state, None, _PAUSE_SECONDS)
     main = main_statuses(agent)
     if main and all(terminated(one) for one in main):
         return AgentTrouble(f"{name} has ended{machine}{failure_clause(agent)}", latest_end(main))

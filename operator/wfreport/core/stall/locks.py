@@ -1,7 +1,8 @@
 """Suspicions from locks whose holder has ended.
 
 The holders in a Workflow's status are those at its last attempt to get the lock. Another Workflow may have got it
-since, so a lock counts as leaked only if nobody is known to hold it now.
+since, so a lock counts as leaked only if nobody is known to hold it now, and since the last one that waited for it has
+got it: a queue may move faster than it is polled.
 """
 
 from collections.abc import Iterator, Mapping
@@ -79,7 +80,7 @@ def lock_suspicions(snapshot: Snapshot, facts: StallFacts, graces: StallGraces) 
             StallReason.LOCK_LEAKED,
             f"{subject} waits for the lock {lock.name}, whose holder has ended or does not exist: {shown}",
             graces.seconds,
-            None,
+            facts.locks_moved_at.get(lock.name),
             node.id if node else "",
             owed=Owed.PERHAPS,
             cause=lock.name,

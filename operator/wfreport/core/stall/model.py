@@ -77,6 +77,7 @@ class StallFacts(Struct, frozen=True):
         pods: its pods; None if they were not read.
         holders: states of the Workflows that hold locks, by ``<namespace>/<name>``.
         locks_held: the locks that running Workflows are known to hold.
+        locks_moved_at: when a run was seen last that had got an awaited lock; most are not known.
         controller_silent_since_at: time since which Argo's controller does nothing; None if it works.
         controller_resumed_at: time at which it went on after a silence; None if there was none.
     """
@@ -84,6 +85,7 @@ class StallFacts(Struct, frozen=True):
     pods: PodsSeen | None = None
     holders: Mapping[str, HolderState] = field(default_factory=dict)
     locks_held: frozenset[str] = frozenset()
+    locks_moved_at: Mapping[str, datetime] = field(default_factory=dict)
     controller_silent_since_at: datetime | None = None
     controller_resumed_at: datetime | None = None
 

@@ -184,11 +184,11 @@ def _seconds_to_end(pod: Pod, ended: MainEnd, graces: StallGraces) -> float:
     """Return how long the other containers may outlive the main ones.
 
     Argo's stores logs and outputs, also those of a step that failed. Sidecars get SIGTERM, and have the pod's
-    own grace period to end.
+    own grace period to end. Without any container, the kubelet has to end the pod, and cleans up first.
     """
     own_seconds = pod.spec.termination_grace_period_seconds or 0
     seconds = graces.seconds + max(0, own_seconds - _USUAL_TERMINATION_SECONDS)
-    is_saving = any(is_argos_container(name) for name in ended.alive)
+    is_saving = not ended.alive or any(is_argos_container(name) for name in ended.alive)
     return max(seconds, graces.outputs_seconds) if is_saving else seconds
 
 
@@ -211,7 +211,8 @@ def _agent(snapshot: Snapshot, pods: PodsSeen, graces: StallGraces) -> Iterator[
         names = ", ".join(node.display_name for node in waiting[:3])
         message = f"{names} wait{'s' if len(waiting) == 1 else ''} for Argo's agent, whose pod {trouble.state}"
         owed = Owed.PERHAPS if agent is None or agent.status.phase in ENDED_PHASES else Owed.NO
-        yield _suspicion(StallReason.AGENT_GONE, message, graces.seconds, trouble.since_at, waiting[0], owed=owed)
+        seconds = graces.seconds + trouble.pause_seconds
+        yield _suspicion(StallReason.AGENT_GONE, message, seconds, trouble.since_at, waiting[0], owed=owed)
 
 
 def _waits_for_lock(node: Node) -> bool:
