@@ -221,3 +221,20 @@ def test_a_stored_report_is_read_in_linear_time(unit: str) -> None:
         return cpu_seconds(lambda: list(runs_of(report_of(stored_report(raw)))))
 
     assert read_seconds(large) <= max(MAX_RATIO * read_seconds(small), 0.25)
+
+
+MANY_VALUES: dict[str, Callable[[int], dict[str, Any]]] = {
+    "templates": lambda size: {"spec": {"templates": [{"name": "t"}] * size}},
+    "tasks": lambda size: {"spec": {"templates": [{"name": "t", "dag": {"tasks": [{}] * size}}]}},
+    "steps": lambda size: {"spec": {"templates": [{"name": "t", "steps": [[{}]] * size}]}},
+    "referenced tasks": lambda size: {"status": {"storedTemplates": {"t": {"dag": {"tasks": [{}] * size}}}}},
+}
+"""Definitions that consist of very many small values, by what these are."""
+
+
+@pytest.mark.parametrize("name", MANY_VALUES)
+def test_a_definition_of_very_many_values_is_unknown_instead_of_slow(name: str) -> None:
+    few, many = (json.dumps(MANY_VALUES[name](size)).encode() for size in (1_000, 300_000))
+    assert digest_definition(few) is not None
+    assert digest_definition(many) is None
+    assert cpu_seconds(lambda: digest_definition(many)) < 0.5

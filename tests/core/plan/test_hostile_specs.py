@@ -108,6 +108,15 @@ def test_a_malformed_spec_is_refused(run: Any) -> None:
     assert len(refused.value.message) < 500
 
 
+@pytest.mark.parametrize("digits", [253, 5_000, 1_100_000])
+def test_an_amount_of_very_many_digits_is_refused(digits: int) -> None:
+    limits = {"limits": {"memory": "9" * digits}}
+    with pytest.raises(RefusedError) as refused:
+        raised_memory(a_run({"name": "transform", "container": {"resources": limits}}), MAIN, RAISE)
+    assert refused.value.reason in {Refusal.MEMORY_LIMIT_UNKNOWN, Refusal.MEMORY_AT_MAXIMUM}
+    assert len(refused.value.message) <= 1000
+
+
 def test_inline_templates_nested_2000_deep_are_refused() -> None:
     stored = {"namespaced/wt/deep": {"name": "deep", **nested(2000)}}
     run = a_run(spec={"templates": [{"name": "main", **nested(2000)}]}, storedTemplates=stored)

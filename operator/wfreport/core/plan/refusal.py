@@ -7,6 +7,7 @@ from typing import Final, ParamSpec, TypeVar
 from wfreport.api.reasons import Refusal
 from wfreport.core.redact.bounds import cut
 
+_MESSAGE_CHARACTERS: Final = 1000
 _CAUSE_CHARACTERS: Final = 200
 
 P = ParamSpec("P")
@@ -23,9 +24,9 @@ class RefusedError(Exception):
     """
 
     def __init__(self, reason: Refusal, message: str, *, is_transient: bool = False) -> None:
-        super().__init__(message)
+        self.message = cut(message, _MESSAGE_CHARACTERS)  # it may quote what a user wrote
+        super().__init__(self.message)
         self.reason = reason
-        self.message = message
         self.is_transient = is_transient
 
 

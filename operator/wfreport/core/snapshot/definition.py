@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from wfreport.api.argo import LABEL_CRON_WORKFLOW, Metadata, Struct
+from wfreport.api.argo import Metadata, Struct
 from wfreport.api.wire import LINE
 from wfreport.core.snapshot.digests import (
     digest,
@@ -21,8 +21,10 @@ from wfreport.core.snapshot.digests import (
     digest_references,
     digest_whole,
     exact_part,
+    names_of_run,
     without_volatile,
 )
+from wfreport.core.snapshot.node_limits import count_values
 from wfreport.core.snapshot.normalized import normalized, normalized_image
 from wfreport.core.snapshot.quantity import plain_quantity
 
@@ -53,7 +55,8 @@ _DAEMON: Final = "daemon"
 _TTL: Final = "ttlStrategy"
 _NULL: Final = b"null"
 TEMPLATE_REF: Final = "workflowTemplateRef"
-_OWN_NAME_LENGTH: Final = 6
+MAX_VALUES: Final = 100_000
+"""Largest number of values of a definition; a megabyte of empty objects would take seconds and 300 MB."""
 
 
 class TemplateDigest(msgspec.Struct, frozen=True):
@@ -118,7 +121,7 @@ _TEMPLATES: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def digest_definition(raw: bytes, metadata: Metadata | None = None) -> DefinitionDigest | None:
-    """Return the digests of a Workflow's definition; None if it cannot be read.
+    """Return the digests of a Workflow's definition; None if it cannot be read, or has too many values.
 
     Args:
         raw: the Workflow.
@@ -126,17 +129,12 @@ def digest_definition(raw: bytes, metadata: Metadata | None = None) -> Definitio
     """
     try:
         text = msgspec.json.encode(_TEXT.decode(raw))
-        own_names = tuple(name for name in _own_names(metadata) if name in text) if metadata else ()
-        return (_digest_known_text if _is_small(text, _VALUES_OF_RUN) else _digest_text)(text, own_names)
+        if count_values(text, at_most=MAX_VALUES) > MAX_VALUES:
+            return None
+        names = tuple(name for name in names_of_run(metadata) if name in text) if metadata else ()
+        return (_digest_known_text if _is_small(text, _VALUES_OF_RUN) else _digest_text)(text, names)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-
-
-def _own_names(metadata: Metadata) -> tuple[bytes, ...]:
-    """Return the names that no other run has: the uid, and the name if it was generated."""
-    generated = metadata.generate_name or LABEL_CRON_WORKFLOW in metadata.labels
-    names = (metadata.uid, metadata.name if generated else "")
-    return tuple(name.encode() for name in names if len(name) >= _OWN_NAME_LENGTH)
 
 
 def _is_small(text: bytes, values: int) -> bool:

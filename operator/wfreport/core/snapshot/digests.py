@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
+from wfreport.api.argo import LABEL_CRON_WORKFLOW, Metadata
 from wfreport.api.wire import LINE
 from wfreport.imports import lazy_pattern
 
@@ -41,6 +42,7 @@ _MARKS: Final = (
 _REFERENCE: Final = "{{workflow.parameters."
 _DIGEST_IN_REFERENCE: Final = lazy_pattern(r"(\{\{workflow\.parameters\.[\w-]{1,63}-)[0-9a-f]{64}(?=\}\})", re.ASCII)
 _REFERENCE_DIGITS: Final = 5
+_OWN_NAME_LENGTH: Final = 6
 
 
 def stable_text(text: str) -> str:
@@ -50,6 +52,13 @@ def stable_text(text: str) -> str:
         if quick.search(text):
             text = pattern.sub(mark, text)
     return text
+
+
+def names_of_run(metadata: Metadata) -> tuple[bytes, ...]:
+    """Return the names that no other run has: the uid, and the name if it was generated."""
+    generated = metadata.generate_name or LABEL_CRON_WORKFLOW in metadata.labels
+    names = (metadata.uid, metadata.name if generated else "")
+    return tuple(name.encode() for name in names if len(name) >= _OWN_NAME_LENGTH)
 
 
 def digest(value: object, digits: int = _DIGITS) -> str:

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 MEBIBYTE: Final = 1 << 20
 _GIBIBYTE: Final = 1 << 30
 _MAX_LENGTH: Final = 32
+_MAX_DIGITS: Final = 253
+"""Longest quantity that is parsed: a million digits are more than a Decimal holds."""
+
 _QUANTITY: Final = lazy_pattern(
     r"(?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?:(?P<unit>[KMGTPE]i|[numkMGTPE])|[eE](?P<exp>[+-]?[0-9]{1,2}))?"
 )
@@ -34,7 +37,8 @@ def parse_quantity(quantity: object) -> "Decimal | None":
     """Return the amount that a quantity stands for; None for anything else, such as an expression."""
     if isinstance(quantity, bool) or not isinstance(quantity, str | int | float):
         return None
-    match = _QUANTITY.fullmatch(str(quantity).strip())
+    text = str(quantity).strip()
+    match = _QUANTITY.fullmatch(text) if len(text) <= _MAX_DIGITS else None
     if match is None:
         return None
     unit = _units()[match["unit"] or ""]
