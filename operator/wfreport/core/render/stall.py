@@ -52,9 +52,9 @@ def stalled_condition(stalled: Stalled | None, began_at: datetime | None, genera
 
 
 def stalled_clause(stalled: Stalled) -> str:
-    """Return the stall as a clause of the summary."""
+    """Return the stall as a clause of the summary: the cause comes first, since a table cuts the end."""
     message = tidy(stalled.message or stalled.reason)
     if stalled.reason in _OF_ENDED:
         return message
-    since = f" since {stalled.since_at:%Y-%m-%d %H:%MZ}" if stalled.since_at else ""
-    return f"hangs{since}: {message}"
+    since = f" (since {stalled.since_at:%Y-%m-%d %H:%MZ})" if stalled.since_at else ""
+    return f"hangs: {message}{since}"
