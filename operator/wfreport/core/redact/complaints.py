@@ -34,15 +34,16 @@ _PAIR_REVERSED: Final = lazy_pattern(r"[ \t]{0,4}:[ \t]{0,2}[\"']")
 """The key of a pair before the value, backwards. The names of such values are judged by others."""
 
 _NEAR: Final = 300
+_LONGEST_NAME: Final = 64
 _MIN_LENGTH: Final = 6
 
 
 def _complaints(text: str) -> Iterator[Span]:
     """Yield the quoted values near a complaint that also has the name of a secret nearby."""
     done = 0
-    # once, because complaints can follow each other closely
-    ends_of_names = [name.end() for name in _NAME.finditer(text)]
-    for complaint in _COMPLAINT.finditer(text):
+    complaints = list(_COMPLAINT.finditer(text))
+    ends_of_names = _ends_of_names(text, complaints)
+    for complaint in complaints:
         low, high = max(done, complaint.start() - _NEAR), complaint.end() + _NEAR
         name = bisect_left(ends_of_names, complaint.start() - _NEAR + 1)
         if name < len(ends_of_names) and ends_of_names[name] <= high:
@@ -54,6 +55,17 @@ def _complaints(text: str) -> Iterator[Span]:
                 if not is_text and is_random_and_mixed(value, _MIN_LENGTH):
                     yield quoted.span(group)
         done = max(done, complaint.end())
+
+
+def _ends_of_names(text: str, complaints: list[re.Match[str]]) -> list[int]:
+    """Return where the names near the complaints end. Each place is read once, however close they are."""
+    ends: list[int] = []
+    done = 0
+    for complaint in complaints:
+        low, high = max(done - _LONGEST_NAME, complaint.start() - _NEAR, 0), complaint.end() + _NEAR
+        ends += [name.end() for name in _NAME.finditer(text, low, high)]
+        done = high
+    return sorted(ends)
 
 
 DETECTORS: Final[tuple[Detector, ...]] = (

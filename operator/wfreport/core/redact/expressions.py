@@ -14,7 +14,7 @@ _PATH: Final = rf"(?>{_NAME}(?:(?:\.|::|->|\?\.){_NAME}){{0,12}})"
 _NUMBER: Final = r"(?<=[=,\[:+-])\d{1,9}(?![0-9A-Za-z])"
 _INSIDE: Final = rf"(?>{_PATH}(?:\(\d{{1,9}}(?![0-9A-Za-z]))?|{_NUMBER}|[.,=*:&+\[\](){{}}|-])"
 _EXPRESSION: Final = lazy_pattern(
-    rf"[&*(\[!$-]{{0,3}}{_PATH}(?:\((?:{_INSIDE}){{0,40}}|\[(?:{_INSIDE}){{0,40}}|\{{(?:{_NAME}:?)?\}}?){{1,4}}"
+    rf"[&*(\[!$-]{{0,3}}{_PATH}\)?(?:\((?:{_INSIDE}){{0,40}}|\[(?:{_INSIDE}){{0,40}}|\{{(?:{_NAME}:?)?\}}?){{1,4}}"
 )
 """A call, a subscript or a literal of a type: ``results[``, ``token[:-1]``, ``group(Whitespace``, ``&v1.Secret{``."""
 
@@ -25,7 +25,7 @@ _TYPE: Final = lazy_pattern(
 
 _MEMBER: Final = lazy_pattern(rf"[&*$]{{0,2}}{_NAME}(?:(?:\.|::|->){_NAME}){{1,12}}")
 _VARIABLE: Final = lazy_pattern(
-    r"[&*]?(?:_{0,2}[a-z]{1,32}(?:_[a-z]{1,32}){1,8}_{0,2}|_{1,2}[a-z]{1,32}|[A-Z]{1,32}(?:_[A-Z]{1,32}){1,8}"
+    r"[&*]?(?:_{0,2}[a-z]{1,32}(?:_[a-z]{1,32}){1,8}_{0,2}|_{1,2}[a-z]{1,32}|(?<=&)[a-z]{1,32}|[A-Z]{1,32}(?:_[A-Z]{1,32}){1,8}"
     r"|[a-z]{1,32}(?:[A-Z][a-z]{1,32}){1,8}|(?:[A-Z][a-z]{1,32}){2,8})"
 )
 _CLASS: Final = lazy_pattern(r"(?>[A-Z]{1,8}[a-z]{0,32}){2,8}|[A-Z]{1,8}\d(?>[A-Z]{1,8}[a-z]{1,32}){1,8}")

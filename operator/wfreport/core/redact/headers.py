@@ -68,7 +68,7 @@ def _bearer_tokens(text: str) -> Iterator[Span]:
 
 
 _HEADER_KEY: Final = lazy_pattern(
-    r"(?<![\w-])(?<!//)(?:x-(?!cache|idempotency|request|routing|surrogate|partition|message)[a-z0-9-]{0,30}?"
+    r"(?<![\w-])(?<!//)(?:x-(?!kubernetes|cache|idempotency|request|routing|surrogate|partition|message)[a-z0-9-]{0,30}?"
     r"(?:key|token|secret|auth|password|signature|credential)"
     r"|x-jfrog-art-api|ocp-apim-subscription-key|private-token|job-token|deploy-token|circle-token|apikey|dd-api"
     r"(?:plication)?-key"

@@ -5,7 +5,16 @@ from functools import lru_cache
 from typing import Final
 
 from wfreport.core.redact.expressions import is_class, is_member, is_regular_expression, is_variable
-from wfreport.core.redact.words import PASSWORD_WORDS, TYPES, is_path, is_random_and_mixed, is_sealed, is_worded, words
+from wfreport.core.redact.words import (
+    PASSWORD_WORDS,
+    TYPES,
+    is_generated,
+    is_path,
+    is_random_and_mixed,
+    is_sealed,
+    is_worded,
+    words,
+)
 from wfreport.imports import lazy_pattern
 
 SECRET_SUFFIXES: Final = ("key", "hash", "value", "base64", "str", "data", "b64", "enc", "text", "string")
@@ -26,6 +35,11 @@ _FILE: Final = lazy_pattern(r"[a-z][\w-]{0,64}\.(?:pem|key|crt|cer|json|ya?ml|tx
 _NEXT_WORD: Final = lazy_pattern(r"[ ][a-z]{2}")
 _NEXT_PAIR: Final = lazy_pattern(r"[A-Za-z_][\w.]{1,64}=(?P<value>[^=]|$)")
 _ERROR_CODE: Final = lazy_pattern(r"[A-Z]{2,8}-?\d{3,6}")
+_CONSTANT: Final = lazy_pattern(r"-?0x[0-9A-Fa-f]{1,8}")
+_END_OF_ITEM: Final = lazy_pattern(r",[ \t]*(?:\r?\n|$)")
+_MNEMONIC: Final = lazy_pattern(r"(?:[a-z]{3,8} ){11,23}[a-z]{3,8}")
+_PAGE: Final = lazy_pattern(r"https?://[^\s?@#]{1,1000}(?:#[\w-]{1,100})?")
+_PARTS: Final = lazy_pattern(r"[/#]")
 _FINGERPRINT: Final = lazy_pattern(r"(?:0x)?[0-9A-F]{16}(?:[0-9A-F]{24})?")
 """What names a key of GnuPG, as the images of Python have it."""
 
@@ -38,6 +52,7 @@ _OBJECT: Final = lazy_pattern(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?/[a-z0-9](?:
 """Namespace and name of an object of Kubernetes."""
 
 _KEY_OF_A_SECRET: Final = lazy_pattern(r"[a-z]{1,32}(?:-[a-z]{1,32}){0,3}-(?:password|token|key|secret)")
+_NAME_OF_WORDS: Final = lazy_pattern(r"[a-z]{2,32}(?:-[a-z]{2,32}){1,8}")
 """The name of an entry of a Secret: ``adminPasswordKey=postgres-password``."""
 
 _BEFORE: Final = 300
@@ -71,6 +86,8 @@ def is_refuted(text: str, key: re.Match[str], match: re.Match[str], value: str) 
         return not literal and not is_random_and_mixed(value, 6)
     return (
         is_path(value)
+        or _CONSTANT.fullmatch(value) is not None
+        or _is_member_of_literal(text, key, match, value)
         or _is_after_prompt(text, key, match)
         or is_sealed(text, key.start(), value)
         or (is_compound(key["suffix"]) and _is_plain(value))
@@ -79,6 +96,12 @@ def is_refuted(text: str, key: re.Match[str], match: re.Match[str], value: str) 
         or (key["suffix"].lower().endswith("key") and _KEY_OF_A_SECRET.fullmatch(value) is not None)
         or (not is_password(key["word"]) and _is_no_token(text, key, match, value))
     )
+
+
+def _is_member_of_literal(text: str, key: re.Match[str], match: re.Match[str], value: str) -> bool:
+    """Whether a value is a name in a literal of a program: ``Password: o.password,`` on a line of its own."""
+    is_item = match.lastgroup == "bare" and key["separator"][:1] == ":" and is_member(value)
+    return is_item and _END_OF_ITEM.match(text, match.end()) is not None
 
 
 def _is_plain(value: str) -> bool:
@@ -132,7 +155,12 @@ def _is_after_prompt(text: str, key: re.Match[str], match: re.Match[str]) -> boo
 def _is_no_token(text: str, key: re.Match[str], match: re.Match[str], value: str) -> bool:
     """Whether a value of a token or key is a sentence, a type, a pattern, its own name, or names an object."""
     return (
-        _SENTENCE.fullmatch(value) is not None
+        _is_sentence(value)
+        or (match.lastgroup == "bare" and len(value) == 1)
+        or (
+            _PAGE.fullmatch(value) is not None
+            and not any(is_random_and_mixed(part, 12) for part in _PARTS.split(value))
+        )
         or (text.startswith(":", match.end()) and _ERROR_CODE.fullmatch(value) is not None)
         or value.rstrip("?!").lower() in TYPES
         or _is_unit(key, match, value)
@@ -141,6 +169,7 @@ def _is_no_token(text: str, key: re.Match[str], match: re.Match[str], value: str
         or ("." in key.string[key.start() : key.end("suffix")] and _is_word_of_a_parser(key, value))
         or is_regular_expression(value)
         or _FILE.fullmatch(value) is not None
+        or (_is_about_a_secret(key["suffix"]) and _NAME_OF_WORDS.fullmatch(value) is not None)
         or (
             _FINGERPRINT.fullmatch(value) is not None
             and text[max(0, key.start() - 4) : key.start() - 1].lower() in _GPG
@@ -161,6 +190,25 @@ def _names_object(text: str, key: re.Match[str], value: str) -> bool:
 _KINDS_OF_SECRETS: Final = ("External", "Sealed", "Push")
 _GPG: Final = frozenset({"gpg", "pgp"})
 _PAIR_STARTS: Final = frozenset(("", *" \t\n\"'{,[("))
+
+
+def _is_about_a_secret(suffix: str) -> bool:
+    return is_compound(suffix) or (suffix[:1].isupper() and len(suffix) >= _LONG_SUFFIX)
+
+
+_LONG_SUFFIX: Final = 6
+
+
+def _is_sentence(value: str) -> bool:
+    """Whether a value is a description. The words from which a key is made are no sentence."""
+    if _MNEMONIC.fullmatch(value):
+        return False
+    return _SENTENCE.fullmatch(value) is not None or (
+        value.count(" ") >= _SPACES_OF_A_SENTENCE and not any(is_generated(word) for word in value.split())
+    )
+
+
+_SPACES_OF_A_SENTENCE: Final = 5
 
 
 def _is_its_name(text: str, key: re.Match[str], value: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Final
 
 from wfreport.core.redact.detectors import WORD_START, Detector, Span, by_pattern
 from wfreport.core.redact.placeholders import is_example
+from wfreport.core.redact.words import is_worded
 from wfreport.imports import lazy_pattern
 
 _PROVIDERS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -270,10 +271,6 @@ _IN_THE_MIDDLE: Final = (
     (r"(?<![\w.-])\d{15,17}[|%][\w-]{27,40}(?![\w-])", r"[0-9]{3}[|%][\w-]{8}"),  # Meta's app token
     (r"(?<![\w~.-])[A-Za-z0-9_~.-]{3}\dQ~[\w~.-]{31,34}", "[0-9]Q~"),  # Microsoft Entra
     (r"(?<![A-Za-z0-9])[A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4}(?![A-Za-z0-9])", "AZDO"),  # Azure DevOps
-    (
-        r"(?<![\w.-])s\.(?=[A-Za-z]*\d)(?=[a-z0-9]*[A-Z])[A-Za-z0-9]{24}(?![\w.-])",
-        r"\bs\.[A-Za-z0-9]{8}",
-    ),  # Vault < 1.10
     # detect-secrets' pattern for a JWT misses the signature, and takes quadratic time on eyJeyJ…
     (WORD_START + r"eyJ[\w-]{8,}={0,2}\.[\w-]{4,}={0,2}(?:\.[\w-]*)*", r"eyJ[\w-]+=*\."),
     (WORD_START + r"e[wy][\w-]{16,}={0,2}\.e[wy][\w/-]{16,}={0,2}\.[\w/-]{10,}", r"\.e[wy][\w/-]"),
@@ -304,7 +301,11 @@ def _provided(provider: str, hints: tuple[str, ...], group: int = 0) -> Detector
     return Detector(hints, spans)
 
 
+_OLD_VAULT: Final = lazy_pattern(r"(?<![\w.-])s\.(?=[A-Za-z]*\d)(?=[a-z0-9]*[A-Z])[A-Za-z0-9]{24}(?![\w.-])")
+"""A token of Vault before 1.10. A call of a method can have its form."""
+
 DETECTORS: Final[tuple[Detector, ...]] = (
+    by_pattern(_OLD_VAULT, r"\bs\.[A-Za-z0-9]{8}", accept=lambda token: not is_worded(token[2:])),
     *(_provided(provider, hints) for provider, hints in _PROVIDERS.items()),
     _provided("aws-secret-key", ("(?i)aws",), group=1),
     *(by_pattern(lazy_pattern(rf"{WORD_START}(?:{prefix}){rest}"), prefix) for prefix, rest in _SHAPES),
