@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec import Struct, field
@@ -19,11 +19,16 @@ SEVERAL: Final = 2
 count as one: if it is leaked, the controller owes nothing to any of them."""
 
 
+_JUMP: Final = timedelta(minutes=1)
+"""By less than this, two clocks may differ between two polls."""
+
+
 class StallMemory(Struct):
     """State of a running Workflow.
 
     Attributes:
         first_seen: when each suspicion was seen first, by its key.
+        seen_at: the time of the last look, and the same on the monotonic clock; None before the first one.
         pods: the pods that were read last; None if none were needed yet.
         read_at: when they were read, on the monotonic clock.
         interval_seconds: time until they are read again.
@@ -34,6 +39,7 @@ class StallMemory(Struct):
     """
 
     first_seen: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    seen_at: tuple[datetime, float] | None = None
     pods: PodsSeen | None = None
     read_at: float | None = None
     interval_seconds: float = 0
@@ -42,9 +48,18 @@ class StallMemory(Struct):
     locks_awaited: frozenset[str] = frozenset()
     lock_holds: Mapping[str, datetime] = field(default_factory=dict)
 
-    def see(self, suspicions: Iterable[Suspicion], now: datetime) -> None:
-        """Remember when suspicions were seen first, and forget those that have passed."""
-        self.first_seen = {one.key: self.first_seen.get(one.key, now) for one in suspicions}
+    def see(self, suspicions: Iterable[Suspicion], now: datetime, monotonic: float) -> None:
+        """Remember when suspicions were seen first, and forget those that have passed.
+
+        If the clock is set while they are seen, their times are set with it: else they would last for as long.
+        """
+        before, monotonic_before = self.seen_at or (now, monotonic)
+        jump = now - before - timedelta(seconds=monotonic - monotonic_before)
+        shift = jump if abs(jump) > _JUMP else timedelta()
+        self.first_seen = {
+            one.key: self.first_seen[one.key] + shift if one.key in self.first_seen else now for one in suspicions
+        }
+        self.seen_at = (now, monotonic)
 
 
 class _Debt(Struct, frozen=True):

@@ -118,7 +118,7 @@ class StallInspector:
         await self._read_holders(namespace, memory, scan)
         facts = self._facts(snapshot, memory, evidence, scan, now)
         suspicions = await run_by_size(large, find_suspicions, snapshot, facts, self._graces)
-        memory.see(suspicions, now)
+        memory.see(suspicions, now, self._running.now())
         silent_since_at = self._silent_since_at(snapshot, memory, suspicions, now)
         resumed_at = self._activity.resumed_at
         facts = structs.replace(facts, controller_silent_since_at=silent_since_at, controller_resumed_at=resumed_at)

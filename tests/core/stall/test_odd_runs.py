@@ -66,6 +66,8 @@ def first_finding(
     return (finding.suspicion.reason, world.seconds(), finding.suspicion.message) if finding else None
 
 
+UNSYNCED: dict[str, Any] = {"taskResultSynced": False, "boundaryID": "wf"}
+RETRY = node("train", kind="Retry", children=["wf.train(0)", "wf.train(1)"])
 NOT_READY = {"type": "Ready", "status": "False", "lastTransitionTime": stamp(9)}
 OPEN = {"type": "ContainersReady", "status": "True"}
 FLUSHING = pod("wf.train", *ENDED, container("vector"), spec={"terminationGracePeriodSeconds": 1200})
@@ -115,6 +117,35 @@ HEALTHY: dict[str, tuple[dict[str, Any], Documents, Documents, float]] = {
         (pod("wf.train", *WORKING, status={"conditions": [NOT_READY]}),),
         (),
         8 * HOUR,
+    ),
+    "an injected sidecar of the agent crashes": (
+        workflow(ROOT, node("call", "Running", "HTTP")),
+        (agent(crashing("istio-proxy"), container("main")),),
+        (),
+        9 * HOUR,
+    ),
+    "an attempt's result is missing, and Argo has made the next one": (
+        workflow(ROOT, RETRY, node("train(0)", "Failed", **UNSYNCED), node("train(1)", start=60)),
+        (pod("wf.train(1)", *WORKING, created=61),),
+        (),
+        3 * HOUR,
+    ),
+    "the result of a daemon is missing, after its group has ended": (
+        workflow(
+            ROOT,
+            node("sub", "Succeeded", "DAG"),
+            node("db", "Succeeded", taskResultSynced=False, boundaryID="wf.sub"),
+            STEP,
+        ),
+        (pod("wf.train", *WORKING),),
+        (),
+        3 * HOUR,
+    ),
+    "a result is missing, and the next step runs": (
+        workflow(ROOT, node("first", "Succeeded", children=["wf.train"], **UNSYNCED), STEP),
+        (pod("wf.train", *WORKING),),
+        (),
+        3 * HOUR,
     ),
     "the agent was started again": (
         workflow(ROOT, node("call", "Running", "HTTP")),
@@ -216,6 +247,14 @@ HUNG: dict[str, tuple[dict[str, Any], Documents, Documents, str, float, str]] = 
         600 + 300,
         "the pod of train runs on machine host-1, which does not respond",
     ),
+    "a result that is missing while another branch runs": (
+        workflow(ROOT, node("first", "Succeeded", **UNSYNCED), STEP),
+        (pod("wf.train", *WORKING),),
+        (),
+        "TaskResultMissing",
+        20 + 600,
+        "first has ended, and its executor never reported its result",
+    ),
     "two backoffs that are over": (backoff("1 minute 0 seconds", "a", "b"), (), (), "NothingScheduled", 80, "no step"),
 }
 
@@ -258,6 +297,16 @@ def test_a_lock_is_not_leaked_while_its_queue_moves_faster_than_it_is_polled() -
     assert finding is not None
     assert (finding.suspicion.reason, finding.since_at) == ("LockLeaked", moved_at)
     assert timedelta(seconds=300) <= world.now - moved_at <= timedelta(seconds=360)
+
+
+def test_a_clock_that_is_set_ahead_makes_no_suspicion_last_longer() -> None:
+    world = StallWorld(START)
+    world.put_pod(pod("wf.train", container("main", 0, end=300), container("wait")))
+    snapshot = world.put(workflow(ROOT, STEP))
+    assert asyncio.run(world.poll_for(600, snapshot)) is None
+    world.now, world.jump = world.now + timedelta(hours=1), timedelta(hours=1)
+    assert asyncio.run(world.poll_for(420, snapshot)) is None
+    assert asyncio.run(world.poll_for(120, snapshot)) is not None
 
 
 # --- a step that Argo starts again by itself, since its first pod was evicted before it ran

@@ -63,6 +63,7 @@ def test_a_waiting_node_has_its_reason(node: argo.Node, reason: str | None) -> N
         ({"node_type": NodeType.HTTP}, "Terminate", True),
         ({}, "", False),
         ({"name": "wf.onExit"}, "Stop", False),
+        ({"name": "wf.a.onExit[0].undo(1)"}, "Stop", False),
         ({"name": "wf.onExit"}, "Terminate", True),
         ({"daemoned": True}, "Stop", False),
         ({"node_type": NodeType.DAG}, "Stop", False),

@@ -35,11 +35,12 @@ class AgentTrouble(Struct, frozen=True):
     pause_seconds: float = 0
 
 
-def agent_trouble(agent: Pod) -> AgentTrouble | None:
+def agent_trouble(agent: Pod, *, serves_plugins: bool) -> AgentTrouble | None:
     """Return why an agent does not work; None if it does, or if it may still start.
 
     Its containers are started again when they fail. So one that crashes is never ended for long, and has no time since
-    when it does so; the plugins beside it keep its pod alive when it has ended itself.
+    when it does so; the plugins beside it keep its pod alive when it has ended itself. An injected sidecar matters only
+    to plugins, since nothing tells it from them.
     """
     name, machine = agent.metadata.name, f" on machine {agent.spec.node_name}" if agent.spec.node_name else ""
     if agent.status.phase in ENDED_PHASES:
@@ -47,10 +48,11 @@ def agent_trouble(agent: Pod) -> AgentTrouble | None:
         return AgentTrouble(state, latest_end(all_statuses(agent)))
     if agent.metadata.deletion_timestamp:
         return AgentTrouble(f"{name} hangs in Terminating{machine}", agent.metadata.deletion_timestamp)
+    main = main_statuses(agent)
     crashing = next(
         (
             one
-            for one in agent.status.container_statuses
+            for one in (agent.status.container_statuses if serves_plugins else main)
             if one.state and one.state.waiting and one.state.waiting.reason == _CRASHES
         ),
         None,
@@ -58,7 +60,6 @@ def agent_trouble(agent: Pod) -> AgentTrouble | None:
     if crashing:
         state = f"{name} does not work{machine}: its container {crashing.name} crashes again and again"
         return AgentTrouble(state, None, _PAUSE_SECONDS)
-    main = main_statuses(agent)
     if main and all(terminated(one) for one in main):
         return AgentTrouble(f"{name} has ended{machine}{failure_clause(agent)}", latest_end(main))
     return None

@@ -206,7 +206,9 @@ def _agent(snapshot: Snapshot, pods: PodsSeen, graces: StallGraces) -> Iterator[
     agent = pods.agent
     if agent is None:
         waiting = [node for node in waiting if node.phase == Phase.PENDING] if pods.is_complete else []
-    trouble = agent_trouble(agent) if agent else AgentTrouble("does not exist", None)
+    serves_plugins = any(node.type == NodeType.PLUGIN for node in waiting)
+    missing = AgentTrouble("does not exist", None)
+    trouble = agent_trouble(agent, serves_plugins=serves_plugins) if agent else missing
     if waiting and trouble:
         names = ", ".join(node.display_name for node in waiting[:3])
         message = f"{names} wait{'s' if len(waiting) == 1 else ''} for Argo's agent, whose pod {trouble.state}"

@@ -95,6 +95,7 @@ def _not_started(snapshot: Snapshot, graces: StallGraces) -> Suspicion:
 def _running(snapshot: Snapshot, graces: StallGraces) -> Iterator[Suspicion]:
     leaves = list(unfinished_leaves(snapshot))
     if any(not _backoff(leaf) for leaf in leaves):
+        yield from _blocking_results(snapshot, graces)
         return
     since_at = _last_backoff_end(snapshot, leaves) if leaves else newest_time(snapshot)
     yield _missing_result(snapshot, graces, since_at) or _nothing_scheduled(snapshot, graces, since_at)
@@ -104,17 +105,30 @@ def _missing_result(snapshot: Snapshot, graces: StallGraces, since_at: datetime 
     """Return the suspicion that Argo waits for the result of a step that has ended (``taskResultReconciliation``)."""
     completion = snapshot.workflow.status.task_results_completion_status
     for node in snapshot.nodes.values():
-        is_missing = node.task_result_synced is False or completion.get(node.id) is False
-        if is_missing and node.type == NodeType.POD and node.phase not in UNFINISHED_PHASES:
-            message = f"{node.display_name} has ended, and its executor never reported its result as complete"
-            return Suspicion(
-                StallReason.TASK_RESULT_MISSING,
-                message,
-                graces.task_result_seconds,
-                since_at,
-                node.id,
-            )
+        if (node.task_result_synced is False or completion.get(node.id) is False) and _is_ended_pod(node):
+            return _result_suspicion(node, graces, since_at)
     return None
+
+
+def _blocking_results(snapshot: Snapshot, graces: StallGraces) -> Iterator[Suspicion]:
+    """Yield the steps whose results Argo waits for before it goes on with what follows, while other steps run.
+
+    Only Argo 4 does so. What it has gone on with, in spite of the result, is not blocked.
+    """
+    for node in snapshot.nodes.values():
+        if node.task_result_synced is False and _is_ended_pod(node) and not node.children:
+            group = snapshot.nodes.get(node.boundary_id)
+            if group and group.phase in UNFINISHED_PHASES and node.id not in snapshot.tree.superseded_attempts:
+                yield _result_suspicion(node, graces, node.finished_at)
+
+
+def _is_ended_pod(node: Node) -> bool:
+    return node.type == NodeType.POD and node.phase not in UNFINISHED_PHASES
+
+
+def _result_suspicion(node: Node, graces: StallGraces, since_at: datetime | None) -> Suspicion:
+    message = f"{node.display_name} has ended, and its executor never reported its result as complete"
+    return Suspicion(StallReason.TASK_RESULT_MISSING, message, graces.task_result_seconds, since_at, node.id)
 
 
 def _nothing_scheduled(snapshot: Snapshot, graces: StallGraces, since_at: datetime | None) -> Suspicion:

@@ -230,12 +230,15 @@ def _stopping(snapshot: Snapshot, node: Node) -> _Wait | None:
     shutdown = workflow.spec.shutdown
     if not shutdown or node.phase != Phase.RUNNING or node.type not in _ENDED_BY_A_STOP or node.daemoned:
         return None
-    if shutdown == "Stop" and node.name.startswith(f"{workflow.metadata.name}.onExit"):
+    if shutdown == "Stop" and _OF_EXIT_HANDLER.search(node.name):
         return None
     return _Wait(
         "Stopping", f"the Workflow is being stopped (shutdown {shutdown})", None, node, _own_pod(snapshot, node)
     )
 
+
+_OF_EXIT_HANDLER = lazy_pattern(r"\.onExit(?:$|[.\[(])")
+"""Names of the steps of exit handlers, also of those of single steps: a stop lets them run (exit_handler.go:44)."""
 
 _ENDED_BY_A_STOP = frozenset({NodeType.POD, NodeType.HTTP, NodeType.PLUGIN})
 
