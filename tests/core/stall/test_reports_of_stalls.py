@@ -105,6 +105,35 @@ def test_a_run_that_failed_and_hangs_has_both_reasons() -> None:
     assert (status.reason, status.failure_class) == ("ExitCode,DeletionBlocked", "ExitCode")
 
 
+def test_a_run_that_hung_until_it_was_ended_still_shows_why() -> None:
+    hung = a_report(running(), stall=verdict())
+    gone = a_snapshot(a_node("wf", Phase.ERROR), a_node("wf.train", Phase.ERROR, message="pod deleted"))
+    ended = a_report(gone, stored=hung, stall=StallVerdict())
+    (warning,) = ended.warnings or []
+    assert (warning.display_name, warning.reason) == ("train", "Hung")
+    assert "train: pod deleted while running" in (ended.summary or "")
+    assert "; the run hung: istio-proxy keeps the pod alive" in (ended.summary or "")
+    assert (ended.summary or "").endswith("(since 2026-11-22 03:00Z)")
+    assert (ended.stalled, ended.reason) == (None, "PodDeleted")
+    assert a_report(gone, stored=ended, stall=StallVerdict()).dump_json() == ended.dump_json()
+
+
+def test_a_run_that_hung_and_then_succeeded_notes_it_and_blocks_no_later_finding() -> None:
+    hung = a_report(running(), stall=verdict())
+    done = a_snapshot(a_node("wf", Phase.SUCCEEDED), a_node("wf.train", Phase.SUCCEEDED), phase=Phase.SUCCEEDED)
+    deleting = a_report(done, stored=hung, stall=verdict(StallReason.DELETION_BLOCKED, node_id=""))
+    assert "train: the run hung: istio-proxy" in (deleting.summary or "")
+    assert deleting.reason == "DeletionBlocked"
+    unknown = a_report(done, stored=hung)
+    assert (unknown.stalled, unknown.warnings) == (hung.stalled, None), "it is not known yet whether it goes on"
+
+
+@pytest.mark.parametrize("reason", [StallReason.CONTROLLER_SILENT, StallReason.DELETION_BLOCKED])
+def test_what_does_not_explain_the_end_of_a_run_is_forgotten(reason: StallReason) -> None:
+    hung = a_report(running(), stall=verdict(reason))
+    assert a_report(a_snapshot(a_node("wf")), stored=hung, stall=StallVerdict()).warnings is None
+
+
 def test_no_pods_are_needed_of_a_run_that_has_ended() -> None:
     ended = a_snapshot(a_node("wf.train", Phase.RUNNING, end=None))
     assert not needs_pods(ended, now=at(9999), after_seconds=1)

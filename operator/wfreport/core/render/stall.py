@@ -2,11 +2,12 @@
 
 import re
 from datetime import datetime
+from typing import Final
 
 from wfreport.api.condition import Condition
 from wfreport.api.reason_meanings import STALL_ADVICE
 from wfreport.api.reasons import ConditionType, StallReason
-from wfreport.api.report import ReportStatus, Stalled
+from wfreport.api.report import ReportStatus, Stalled, StepWarning
 from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.render.columns import StepLabels
 from wfreport.core.render.conditions import condition
@@ -14,8 +15,14 @@ from wfreport.core.render.phrases import tidy
 from wfreport.core.snapshot.step_labels import SEPARATOR
 from wfreport.core.stall.model import StallVerdict
 
+HUNG: Final = "Hung"
+"""Reason of the warning about a run that hung until it was ended."""
+
 _OF_ENDED = frozenset({StallReason.DELETION_BLOCKED, StallReason.ARTIFACT_GC_FAILED})
 """Reasons that concern what happens after the run."""
+
+_FORGOTTEN: Final = _OF_ENDED | {StallReason.CONTROLLER_SILENT}
+"""Reasons that do not explain how a run ended: all runs hang while the controller is silent."""
 
 
 def render_stalled(
@@ -36,6 +43,23 @@ def render_stalled(
     )
 
 
+def past_hang(
+    stored_run: ReportStatus | None, stalled: Stalled | None, *, is_completed: bool, labels: StepLabels
+) -> list[StepWarning]:
+    """Return the warning that a run hung until its end. Whoever ended it ended the hang: the failure shows no cause.
+
+    A completed run no longer hangs, so the finding is known from the stored report only.
+    """
+    if stored_run is None or not is_completed:
+        return []
+    known = [warning for warning in stored_run.warnings or () if warning.reason == HUNG]
+    before = stored_run.stalled
+    if known or before is None or before == stalled or before.reason in _FORGOTTEN:
+        return known
+    step = labels.readable(before.node_id)
+    return [StepWarning(display_name=step, reason=HUNG, message=f"the run hung: {_clause(before)}")]
+
+
 def _with_task(message: str, label: str | None) -> str:
     """Return the message, with the task before the name of the step that it is about, if the label has one."""
     task, _, name = (label or "").rpartition(SEPARATOR)
@@ -53,8 +77,11 @@ def stalled_condition(stalled: Stalled | None, began_at: datetime | None, genera
 
 def stalled_clause(stalled: Stalled) -> str:
     """Return the stall as a clause of the summary: the cause comes first, since a table cuts the end."""
-    message = tidy(stalled.message or stalled.reason)
     if stalled.reason in _OF_ENDED:
-        return message
+        return tidy(stalled.message or stalled.reason)
+    return f"hangs: {_clause(stalled)}"
+
+
+def _clause(stalled: Stalled) -> str:
     since = f" (since {stalled.since_at:%Y-%m-%d %H:%MZ})" if stalled.since_at else ""
-    return f"hangs: {message}{since}"
+    return f"{tidy(stalled.message or stalled.reason)}{since}"

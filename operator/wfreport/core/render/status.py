@@ -53,7 +53,7 @@ from wfreport.core.render.failures import (
 )
 from wfreport.core.render.size import fit
 from wfreport.core.render.source import find_links, find_source
-from wfreport.core.render.stall import render_stalled, stalled_condition
+from wfreport.core.render.stall import past_hang, render_stalled, stalled_condition
 from wfreport.core.render.steps import list_outputs, list_parameters, list_steps, resources_used
 from wfreport.core.render.summary import summarize
 from wfreport.core.render.warnings import find_warnings
@@ -117,7 +117,9 @@ def render_status(
     runs = _earlier_runs(stored, is_same_run=stored_run is not None)
     context = _failure_context(snapshot, sanitizer, stored_run, spec, evidence, options)
     found = _findings(context, stored_run, stall, now=now, is_first_run=not runs)
-    findings = structs.replace(found, stalled=render_stalled(stall, stored_run, sanitizer, found.labels))
+    stalled = render_stalled(stall, stored_run, sanitizer, found.labels)
+    hang = past_hang(stored_run, stalled, is_completed=workflow.status.is_completed, labels=found.labels)
+    findings = structs.replace(found, stalled=stalled, warnings=[*found.warnings, *hang])
     status = _status_of_run(findings, context, stored, runs, generation)
     status = with_comparison(status, workflow.metadata.name, known, stored_run)
     status = with_lateness(status, workflow.metadata.name, known, stored_run, now)

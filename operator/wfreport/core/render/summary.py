@@ -15,7 +15,7 @@ from wfreport.core.render.columns import StepLabels, step_name
 from wfreport.core.render.equal_failures import LeadingGroup
 from wfreport.core.render.phrases import name, tidy
 from wfreport.core.render.sentences import failure_phrase, waiting_phrase
-from wfreport.core.render.stall import stalled_clause
+from wfreport.core.render.stall import HUNG, stalled_clause
 from wfreport.core.timing.durations import short_duration
 
 _MAX_NAMED = 2
@@ -58,6 +58,7 @@ def summarize(
         parts = [_succeeded(timing), *_notes_on_success(failures, len(roles), warnings, counts), *hang]
     elif workflow.status.has_failed:
         parts = [_failed(failures[0], leading, workflow, labels), *_consequences(roles, leading, steps), *hang]
+        parts += [tidy(warning.message or "") for warning in warnings if warning.reason == HUNG]
     else:
         parts = _active(workflow, failures, roles, leading, hang, waiting, labels)
     return cut(" ".join("; ".join(parts).split()), TEXT)
