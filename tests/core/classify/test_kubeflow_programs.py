@@ -82,7 +82,7 @@ def test_a_service_that_refuses_is_the_platforms(template: str, words: str) -> N
     steps = next_steps(ReportedRun("wf", "team", status, existing_pods=frozenset()))
     helps = (
         "Let the platform check what the message names: ML Metadata",
-        "Run the step as a ServiceAccount of its own",
+        "Let an admin of ",
     )
     assert any(step.text.startswith(helps) for step in steps)
 

@@ -45,3 +45,16 @@ def test_a_retry_does_not_run_the_step_whose_result_is_lost() -> None:
         retry_prospect(failure, can_retry=True)
         == "a new run may help; a retry would not run the step whose result is lost"
     )
+
+
+def test_a_retry_needs_the_room_in_the_quota_that_it_lacked() -> None:
+    failure = Failure(
+        role=Role.ROOT_CAUSE,
+        failure_class=FailureClass.QUOTA_EXCEEDED,
+        message='pods "wf-1" is forbidden: exceeded quota: q, requested: pods=1, used: pods=5, limited: pods=5',
+        owner=Owner.PLATFORM,
+        retryable=True,
+        confidence=Confidence.HIGH,
+    )
+    assert retry_prospect(failure, can_retry=True) == "retry may help once there is room in the quota"
+    assert retry_prospect(failure, can_retry=False) == "a new run may help once there is room in the quota"

@@ -83,9 +83,14 @@ _UNAVAILABLE: Final = message_pattern(
 """A service of the platform did not answer, or could not: ML Metadata, the pipelines' API server, the store."""
 
 
+def is_kubeflow_template(name: str) -> bool:
+    """Return whether a template has a name that Kubeflow's compiler gives."""
+    return _TEMPLATE.fullmatch(name) is not None
+
+
 def is_of_kubeflow(template_name: str, template: Template | None, pod: Pod | None) -> bool:
     """Return whether the main program of a step is Kubeflow's own, by its template's name, its containers or images."""
-    if _TEMPLATE.fullmatch(template_name):
+    if is_kubeflow_template(template_name):
         return True
     own = (template.container, *template.init_containers) if template else ()
     of_pod = (*pod.spec.containers, *pod.spec.init_containers) if pod else ()

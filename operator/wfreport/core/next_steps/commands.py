@@ -62,6 +62,8 @@ def run_all_again(run: ReportedRun, text: str = "") -> NextStep:
 
 def submit_again(run: ReportedRun, text: str = "") -> NextStep:
     """Return how to submit the run anew, from the object that it came from if that is known."""
+    if run.is_of_kubeflow:
+        return NextStep(f"Run the pipeline again in Kubeflow Pipelines{f' {text}' if text else ''}.")
     source = run.status.workflow_source
     if source and source.cron_workflow:
         return argo(text or "run it again", "submit", "--from", f"cronwf/{source.cron_workflow}")
@@ -79,12 +81,19 @@ def after_the_spec_is_corrected(run: ReportedRun) -> NextStep:
     if step.command:
         return step
     old = "; argo retry and argo resubmit would run the old spec" if run.has_workflow else ""
+    if run.is_of_kubeflow:
+        return NextStep(f"Then run the corrected pipeline again in Kubeflow Pipelines{old}.")
     return NextStep(f"Then submit the corrected Workflow{old}.")
+
+
+def end_run(run: ReportedRun, text: str) -> NextStep:
+    """Return the command that ends a run, and what that costs."""
+    return argo(f"{text}; it then counts as failed", "terminate", run.workflow)
 
 
 def end_and_resubmit(run: ReportedRun, text: str = "end this run") -> Iterator[NextStep]:
     """Yield the commands that end a run that hangs, and start it anew."""
-    yield argo(text, "terminate", run.workflow)
+    yield end_run(run, text)
     yield argo("then run it anew", "resubmit", run.workflow)
 
 

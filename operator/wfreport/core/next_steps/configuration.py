@@ -7,23 +7,19 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from wfreport.api.argo import EXECUTOR_CONTAINERS
 from wfreport.core.classify.named_objects import (
     CLUSTER_KINDS,
-    DeniedRight,
     NamedObject,
-    Unspecified,
     find_claims,
-    find_denied,
     find_image,
     find_missing,
     find_missing_key,
     find_quota,
-    find_unspecified,
     find_webhook,
 )
 from wfreport.core.next_steps.commands import kubectl
-from wfreport.core.next_steps.model import CONTROLLER_NAMESPACE, NextStep, ReportedRun
+from wfreport.core.next_steps.model import NextStep, ReportedRun
+from wfreport.core.next_steps.rights import denied_steps
 from wfreport.core.next_steps.scheduling import PLACEMENT, SHORT_OF, scheduling_steps
 from wfreport.imports import lazy_pattern
 
@@ -34,22 +30,10 @@ _NOT_EXECUTABLE: Final = lazy_pattern(r"(?i)permission denied")
 _NO_COMMAND: Final = lazy_pattern(
     r"executable file not found|failed to find name in PATH|exec[^\n]{0,300}no such file or directory"
 )
-_APPLIED: Final = lazy_pattern(r"error when (?:retrieving current configuration of|applying patch|creating)")
 _NO_REPOSITORY: Final = lazy_pattern(
     r"default archive location|artifact storage is not configured|need to configure artifact storage"
 )
 _NOT_AUTHENTICATED: Final = lazy_pattern(r"(?:^|: )Unauthorized$|the client to provide credentials", re.MULTILINE)
-_CLUSTER_RESOURCES: Final = frozenset(
-    {
-        "namespaces",
-        "nodes",
-        "persistentvolumes",
-        "storageclasses.storage.k8s.io",
-        "customresourcedefinitions.apiextensions.k8s.io",
-        "clusterroles.rbac.authorization.k8s.io",
-        "clusterrolebindings.rbac.authorization.k8s.io",
-    }
-)
 _CREATED_FROM_FILE: Final = {"Secret": ("secret", "generic"), "ConfigMap": ("configmap",)}
 """What ``kubectl create`` makes of a file, by kind."""
 
@@ -65,59 +49,11 @@ _UNBOUND: Final = lazy_pattern(
     r"enough free storage|binding volumes: |bound to non-existent (?:persistentvolume|pv)"
 )
 _IN_ANOTHER_ZONE: Final = lazy_pattern(r"(?i)volume node affinity conflict|no available volume zone")
-_TASK_RESULTS: Final = "workflowtaskresults.argoproj.io"
-_CHECKS_RIGHT: Final = "no means that the right is missing; to ask, you yourself need the right to impersonate"
 
 
 def object_steps(text: str, run: ReportedRun) -> list[NextStep]:
     """Return what to do about the object, right or command that a message names; empty if it names none."""
     return next((steps for resolve in _RESOLVERS if (steps := resolve(text[:_READ_CHARACTERS], run))), [])
-
-
-def _denied(text: str, run: ReportedRun) -> list[NextStep]:
-    right = find_denied(text)
-    if right is None:
-        return []
-    # An apply reads the object, then creates or patches it: the right that was denied first is not enough.
-    verbs = "get,create,patch" if _APPLIED.search(text) else right.verb
-    # RBAC takes a Namespace as an object within itself; whoever creates it needs the right in the whole cluster.
-    namespace = "" if right.resource in _CLUSTER_RESOURCES else right.namespace
-    return list(_about_right(right, run, verbs, namespace))
-
-
-def _about_right(right: DeniedRight, run: ReportedRun, verbs: str, namespace: str) -> Iterator[NextStep]:
-    where = f"in namespace {namespace}" if namespace else "in the whole cluster"
-    resource = f"{right.resource}/{right.subresource}" if right.subresource else right.resource
-    account = right.service_account
-    subject = f"ServiceAccount {account[1]} of namespace {account[0]}" if account else f"user {right.user}"
-    is_foreign = account is not None and account[0] != run.namespace
-    if account and is_foreign:
-        yield NextStep(
-            f"The request was made as a ServiceAccount of namespace {account[0]}, and the run is in namespace "
-            f"{run.namespace}: the step does not use its pod's credentials. Find out whose before you grant anything."
-        )
-        if run.has_workflow:
-            text = "what gives it other credentials: a mounted Secret, a kubeconfig, a token"
-            yield kubectl(text, "get", "workflow", run.workflow, "-o", "yaml")
-    options = [f"--subresource={right.subresource}"] if right.subresource else []
-    check = ("auth", "can-i", right.verb, right.resource, *options, "--as", right.user)
-    yield kubectl(_CHECKS_RIGHT, *check, namespace=right.namespace)
-    applied = ", which kubectl apply needs" if "," in verbs else ""
-    yield NextStep(
-        f"Run the step as a ServiceAccount of its own that may {verbs.replace(',', ', ')} {resource} {where}{applied}; "
-        f"or grant that to {subject}."
-    )
-    if account and not is_foreign:
-        yield from _grant(resource, account, verbs, namespace)
-
-
-def _grant(resource: str, account: tuple[str, str], verbs: str, namespace: str) -> Iterator[NextStep]:
-    kind = "role" if namespace else "clusterrole"
-    name = f"{account[1]}-{verbs.replace(',', '-')}-{resource.partition('.')[0].partition('/')[0]}"
-    rule = (f"--verb={verbs}", f"--resource={resource}")
-    yield kubectl("create the right", "create", kind, name, *rule, namespace=namespace)
-    bound = (f"--{kind}={name}", f"--serviceaccount={account[0]}:{account[1]}")
-    yield kubectl("and grant it", "create", f"{kind}binding", name, *bound, namespace=namespace)
 
 
 def _missing(text: str, run: ReportedRun) -> list[NextStep]:
@@ -293,61 +229,8 @@ def _about_another_zone(text: str, run: ReportedRun) -> list[NextStep]:
 
 
 def _ending(run: ReportedRun) -> str:
-    return f", end this run (argo terminate {run.workflow} -n {run.namespace})" if run.goes_on else ""
+    command = f"argo terminate {run.workflow} -n {run.namespace}"
+    return f", end this run, which then counts as failed ({command})," if run.goes_on else ""
 
 
-def report_right_steps(account: str, run: ReportedRun) -> Iterator[NextStep]:
-    """Yield how to check, and grant, the right that Argo's containers need to report a step's result."""
-    user = f"system:serviceaccount:{run.namespace}:{account}"
-    check = ("auth", "can-i", "create", _TASK_RESULTS, f"--as={user}")
-    yield kubectl(_CHECKS_RIGHT, *check)
-    name = f"{account}-reports-results"
-    rule = ("--verb=create,patch", f"--resource={_TASK_RESULTS}")
-    yield kubectl("if it is no: create the right", "create", "role", name, *rule)
-    bound = (f"--role={name}", f"--serviceaccount={run.namespace}:{account}")
-    yield kubectl("and grant it; else it happens in each run", "create", "rolebinding", name, *bound)
-
-
-def quota_steps(text: str, _: ReportedRun) -> list[NextStep]:
-    """Return what to do about a pod that a ResourceQuota or LimitRange rejected."""
-    name, unspecified = find_quota(text), find_unspecified(text)
-    quota = f"The quota {name}" if name else "A quota"
-    show = kubectl("what it demands, and what is used", "describe", "quota", *([name] if name else []))
-    if unspecified:
-        return [*_demanded(quota, unspecified), show]
-    if "insufficient quota to match" in text:
-        return [
-            NextStep(
-                "Let the platform give the namespace a ResourceQuota for the scope in the message, such as a priority "
-                "class; or use another one in the template."
-            ),
-            show,
-        ]
-    if name or "quota" in text:
-        return [NextStep(f"{quota} is used up: wait until other pods end, delete what is unused, or raise it."), show]
-    return [
-        NextStep("Change the requests and limits in the template to fit the namespace's LimitRange."),
-        kubectl("its minimum, maximum and defaults", "describe", "limitrange"),
-    ]
-
-
-def _demanded(quota: str, unspecified: Unspecified) -> Iterator[NextStep]:
-    """Yield where to set what a quota demands: in Argo's configuration for Argo's containers, else in the template."""
-    resources = ", ".join(unspecified.resources)
-    of_argo = [name for name in unspecified.containers if name in EXECUTOR_CONTAINERS]
-    others = [name for name in unspecified.containers if name not in EXECUTOR_CONTAINERS]
-    if of_argo:
-        yield NextStep(
-            f"{quota} demands {resources} of every container, and Argo's containers {', '.join(of_argo)} have none: "
-            "set executor.resources in the ConfigMap workflow-controller-configmap, for all Workflows; or give the "
-            "namespace a LimitRange with defaults."
-        )
-        command = ("edit", "configmap", "workflow-controller-configmap")
-        text = "Argo's configuration (the namespace of its controller may be another)"
-        yield kubectl(text, *command, namespace=CONTROLLER_NAMESPACE)
-    if others or not of_argo:
-        containers = f" of container {', '.join(others)}" if others else ""
-        yield NextStep(f"{quota} demands {resources}: set them{containers} in the template.")
-
-
-_RESOLVERS: Final = (_denied, _missing, _architecture, _repository, _credentials, _rejected, _command)
+_RESOLVERS: Final = (denied_steps, _missing, _architecture, _repository, _credentials, _rejected, _command)

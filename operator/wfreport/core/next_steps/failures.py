@@ -3,19 +3,15 @@
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from wfreport.api.argo import MAIN_CONTAINER
 from wfreport.api.classes import CLASS_ADVICE, FailureClass, Owner
 from wfreport.api.failure_reasons import FailureReason
 from wfreport.api.report import Failure
 from wfreport.core.classify.artifact_messages import OTHER_VERSION, UNKNOWN_FLAG
-from wfreport.core.classify.kubeflow_programs import TASK_TEMPLATE
 from wfreport.core.classify.named_objects import find_denied, find_missing, find_missing_template
 from wfreport.core.classify.stops import REPLACED_BY_CRON, STOPPED_BY_POLICY
 from wfreport.core.next_steps.artifacts import artifact_steps
 from wfreport.core.next_steps.commands import (
     after_the_spec_is_corrected,
-    argo,
-    container_of,
     controller_log,
     describe_host,
     describe_pod,
@@ -26,25 +22,18 @@ from wfreport.core.next_steps.commands import (
     run_all_again,
     template_of,
 )
-from wfreport.core.next_steps.configuration import (
-    claim_steps,
-    image_steps,
-    object_steps,
-    quota_steps,
-    report_right_steps,
-)
+from wfreport.core.next_steps.configuration import claim_steps, image_steps, object_steps
+from wfreport.core.next_steps.locks import holder_steps
+from wfreport.core.next_steps.memory import memory_steps
 from wfreport.core.next_steps.model import NextStep, ReportedRun
+from wfreport.core.next_steps.quotas import quota_steps
+from wfreport.core.next_steps.rights import once_granted, report_right_steps
 from wfreport.core.next_steps.room import is_disk_full, room_steps
 from wfreport.core.next_steps.scheduling import scheduling_steps
 from wfreport.core.snapshot.messages import parse_exit
-from wfreport.core.snapshot.quantity import format_bytes, parse_bytes
 from wfreport.imports import lazy_pattern
 
 Steps = Iterator[NextStep]
-_MEBIBYTE: Final = 2**20
-_SUGGESTED_FACTOR: Final = 1.5
-"""The factor that RaiseMemory has by default."""
-_MEMORY_LIMIT: Final = "limits.memory"
 _LOW_ON: Final = lazy_pattern(r"low on resource: ([\w-]+)")
 _STATUS: Final = lazy_pattern(r"response code: (\d{3})")
 
@@ -69,49 +58,6 @@ def _pod(failure: Failure, run: ReportedRun, text: str) -> Steps:
 
 def _advice(failure: Failure) -> NextStep:
     return NextStep(CLASS_ADVICE[failure.failure_class].replace("`", ""))
-
-
-def _out_of_memory(failure: Failure, run: ReportedRun) -> Steps:
-    if failure.owner == Owner.PLATFORM:
-        yield NextStep(
-            f"Raise the memory of Argo's own container {container_of(failure)}: executor.resources in the ConfigMap "
-            "workflow-controller-configmap."
-        )
-        yield run_again(run, "when that is done")
-        return
-    limit = (failure.resources.limits or {}).get("memory") if failure.resources else None
-    suggested = _suggested(limit, failure, run) if limit and parse_bytes(limit) else ""
-    where = _kubeflow_task(failure, run) if failure.template_name == TASK_TEMPLATE else template_of(failure)
-    yield NextStep(f"Raise the memory limit of container {container_of(failure)} in {where}{suggested}.")
-    yield after_the_spec_is_corrected(run)
-    yield from log_of(failure, run)
-
-
-def _kubeflow_task(failure: Failure, run: ReportedRun) -> str:
-    """Return where the memory of a task of Kubeflow Pipelines is set: each task has a step of the same name."""
-    around, _, name = run.step_argument(failure).rpartition(".")
-    task = around.rpartition(".")[2] if name == failure.display_name else ""
-    return f"the pipeline's code (set_memory_limit of {f'task {task}' if task else 'the task'})"
-
-
-def _suggested(limit: str, failure: Failure, run: ReportedRun) -> str:
-    earlier = _earlier_limit(failure, run) if container_of(failure) == MAIN_CONTAINER else None
-    if earlier and (parse_bytes(earlier) or 0) > (parse_bytes(limit) or 0):
-        return f": it is {limit}, and was {earlier} when the run last succeeded"
-    return f": it is {limit}, try {_more_than(limit)}"
-
-
-def _earlier_limit(failure: Failure, run: ReportedRun) -> str | None:
-    """Return the memory limit of the template's main container in the last success, if it was another one."""
-    for change in (run.status.comparison.changes if run.status.comparison else None) or ():
-        if change.part == _MEMORY_LIMIT and failure.template_name in change.templates:
-            return change.before
-    return None
-
-
-def _more_than(limit: str) -> str:
-    raised = int((parse_bytes(limit) or 0) * _SUGGESTED_FACTOR)
-    return format_bytes(-(-raised // _MEBIBYTE) * _MEBIBYTE)
 
 
 def _lost(failure: Failure, run: ReportedRun) -> Steps:
@@ -176,7 +122,7 @@ def _configuration(failure: Failure, run: ReportedRun) -> Steps:
         return
     yield from object_steps(text, run) or [_advice(failure)]
     if find_denied(text) or find_missing(text):
-        yield run_again(run, "when that is done in the cluster; a changed template must be submitted anew")
+        yield once_granted(text, run)
     else:
         yield after_the_spec_is_corrected(run)
 
@@ -205,7 +151,7 @@ def _exit_code(failure: Failure, run: ReportedRun) -> Steps:
         return
     if find_denied(words):
         yield from object_steps(words, run)
-        yield run_again(run, "when that is done in the cluster; a changed template must be submitted anew")
+        yield once_granted(words, run)
         return
     correction = NextStep(_what_failed(failure, run))
     if failure.retryable:
@@ -261,8 +207,8 @@ def _killed(failure: Failure, run: ReportedRun) -> Steps:
     )
 
 
-def _lock(failure: Failure, run: ReportedRun) -> Steps:  # noqa: ARG001
-    yield argo("which Workflow holds it", "list", "--running")
+def _lock(failure: Failure, run: ReportedRun) -> Steps:
+    yield from holder_steps(failure.message or "", run)
     yield NextStep(
         "Wait until the holder of the lock named in the message ends, or end it; or raise the semaphore's limit."
     )
@@ -303,7 +249,7 @@ def _missing_template(holder: str, template: str, run: ReportedRun) -> Steps:
 
 def _quota(failure: Failure, run: ReportedRun) -> Steps:
     yield from quota_steps(texts_of(failure), run)
-    yield run_again(run, "when that is done")
+    yield run_again(run, "when there is room in the quota" if failure.retryable else "when that is done")
 
 
 def _controller(failure: Failure, run: ReportedRun) -> Steps:
@@ -380,7 +326,7 @@ def _unknown(failure: Failure, run: ReportedRun) -> Steps:
 
 
 _BY_CLASS: Final[dict[FailureClass, Callable[[Failure, ReportedRun], Steps]]] = {
-    FailureClass.OOM_KILLED: _out_of_memory,
+    FailureClass.OOM_KILLED: memory_steps,
     FailureClass.NODE_LOST: _lost,
     FailureClass.EVICTED: _evicted,
     FailureClass.PREEMPTED: _preempted,

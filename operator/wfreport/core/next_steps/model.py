@@ -10,6 +10,7 @@ from msgspec import Struct
 from wfreport.api.argo import UNFINISHED_PHASES
 from wfreport.api.reasons import Reason, StallReason
 from wfreport.api.report import Failure, ReportStatus, Step
+from wfreport.core.classify.kubeflow_programs import is_kubeflow_template
 
 CONTROLLER: Final = "deployment/workflow-controller"
 CONTROLLER_NAMESPACE: Final = "argo"
@@ -98,6 +99,12 @@ class ReportedRun(Struct, frozen=True, dict=True):
     def display_names(self) -> Counter[str]:
         """Number of steps by display name."""
         return Counter(step.display_name for step in self.steps)
+
+    @cached_property
+    def is_of_kubeflow(self) -> bool:
+        """Whether Kubeflow Pipelines compiled the Workflow: people change and run it there."""
+        templates = (each.template_name for each in (*(self.status.failures or ()), *self.steps))
+        return any(name and is_kubeflow_template(name) for name in templates)
 
     @property
     def is_being_deleted(self) -> bool:

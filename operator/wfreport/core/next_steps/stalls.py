@@ -12,6 +12,7 @@ from wfreport.core.next_steps.commands import (
     controller_log,
     describe_pod,
     end_and_resubmit,
+    end_run,
     kubectl,
     restart_controller,
 )
@@ -90,15 +91,16 @@ def _main_ended(stalled: Stalled, run: ReportedRun) -> Steps:
         text = "else delete the pod; the step then fails"
         lost = "" if sidecars or not names else ", and outputs that are not stored yet are lost"
         yield kubectl(f"{text}{lost}", "delete", "pod", pod)
-    yield argo("or end the run", "terminate", run.workflow)
+    yield end_run(run, "or end the run")
 
 
 def _machine(stalled: Stalled) -> Steps:
-    """Yield the command that shows whether the machine is alive, if the message names it."""
+    """Yield the commands that show whether the machine is alive, and that give it up, if the message names it."""
     machine = _MACHINE.search(stalled.message or "")
     if machine:
-        text = f"is it Ready? If not, bring it back; if it is gone for good: kubectl delete node {machine[1]}"
-        yield kubectl(text, "get", "node", machine[1], namespace="")
+        yield kubectl("is it Ready? If not, bring it back", "get", "node", machine[1], namespace="")
+        text = "only if the machine is gone for good: Kubernetes then deletes its pods"
+        yield kubectl(text, "delete", "node", machine[1], namespace="")
 
 
 def _ending_with_main(sidecar: str) -> str:
@@ -122,7 +124,7 @@ def _main_not_started(stalled: Stalled, run: ReportedRun) -> Steps:
             "memory limit that is too small; else a runtime or device of the machine, and a new run may start."
         )
     ]
-    yield argo("end this run", "terminate", run.workflow)
+    yield end_run(run, "end this run")
     yield after_the_spec_is_corrected(run)
 
 
@@ -130,25 +132,37 @@ def _terminating(stalled: Stalled, run: ReportedRun) -> Steps:
     pod, is_held = _pod_name(run), "finalizer" in (stalled.message or "")
     if not is_held:
         yield from _machine(stalled)
-    yield _pods(run, "the state of its pods")
+    yield _pods(run, "which of its pods are still there")
     if pod and is_held:
         yield kubectl("its finalizers: end what holds it", "get", "pod", pod, "-o", "jsonpath={.metadata.finalizers}")
     elif pod:
-        yield kubectl("only if the machine is gone for good", "delete", "pod", pod, "--force", "--grace-period=0")
+        text = (
+            "only if the machine is gone for good and the pod is still there some minutes later; without its pod the "
+            "step ends as Error, or is tried again if its retryStrategy says so"
+        )
+        yield kubectl(text, "delete", "pod", pod, "--force", "--grace-period=0")
         yield argo("when this run has ended, run it anew", "resubmit", run.workflow)
 
 
 def _result_missing(stalled: Stalled, run: ReportedRun) -> Steps:
     if stalled.node_id:
-        text = "let the step end without further outputs, in the phase that it has"
+        text = "first: let the step end in the phase that it has; outputs that are not stored by now are lost"
         yield kubectl(text, "label", "workflowtaskresult", stalled.node_id, _LABEL_COMPLETE, "--overwrite")
     else:
         yield kubectl("which one lacks report-outputs-completed=true", "get", "workflowtaskresults", "-l",
                       f"{_LABEL_WORKFLOW}={run.workflow}", "--show-labels")  # fmt: skip
     pod = _pod_name(run)
-    if pod:
-        yield kubectl("or delete its pod, so that the step fails", "delete", "pod", pod)
+    if pod and (run.existing_pods is None or run.has_pod(pod)):
+        text = "what Argo's wait container did last; add > wait.log to save it before you delete the pod"
+        yield kubectl(text, "logs", pod, "-c", "wait")
+        yield kubectl(f"only if that does not help: delete its pod{_cost(stalled, run)}", "delete", "pod", pod)
     yield controller_log(run)
+
+
+def _cost(stalled: Stalled, run: ReportedRun) -> str:
+    """Return what the deletion of the pod costs, beside the outputs that the first step gives up."""
+    has_failed = any(failure.node_id == stalled.node_id for failure in run.status.failures or ())
+    return "; the step stays failed, its log is lost" if has_failed else "; the step may then fail, its log is lost"
 
 
 def _agent_gone(stalled: Stalled, run: ReportedRun) -> Steps:
@@ -170,7 +184,7 @@ def _nothing_scheduled(_: Stalled, run: ReportedRun) -> Steps:
 def _exit_handler(_: Stalled, run: ReportedRun) -> Steps:
     yield restart_controller()
     yield controller_log(run)
-    yield argo("if that does not help; then do the exit handler's work by hand", "terminate", run.workflow)
+    yield end_run(run, "if that does not help; then do the exit handler's work by hand")
 
 
 def _suspended_and_terminated(_: Stalled, run: ReportedRun) -> Steps:
@@ -207,7 +221,7 @@ def _artifact_gc_failed(_: Stalled, run: ReportedRun) -> Steps:
 
 def _lock_leaked(_: Stalled, run: ReportedRun) -> Steps:
     yield restart_controller("build the locks anew from the running Workflows")
-    yield argo("or end this run", "terminate", run.workflow)
+    yield end_run(run, "or end this run")
 
 
 def _controller_silent(_: Stalled, run: ReportedRun) -> Steps:

@@ -19,9 +19,10 @@ from wfreport.core.next_steps.stalls import stall_steps
 from wfreport.core.next_steps.waits import follow, wait_steps
 from wfreport.core.render.columns import telling_reason
 
-_MAX_OF_FAILURE, _MAX_OF_STALL, _MAX_OF_WAITS = 6, 4, 5
+_MAX_OF_FAILURE, _MAX_OF_STALL, _MAX_OF_WAITS = 8, 5, 5
 _MAX_STEPS: Final = 8
 _MAX_WAITS: Final = 2
+_CREATING: Final = ("kubectl", "create")
 _RUNNING_AGAIN: Final = frozenset({("argo", "resubmit"), ("argo", "retry"), ("argo", "submit")})
 
 
@@ -64,9 +65,14 @@ def _of_failures(run: ReportedRun, *, at_most: int = _MAX_OF_FAILURE) -> Iterato
         return
     steps = list(failure_steps(causes[0], run))
     # The last step runs it again, which is what all others are for.
-    yield from steps if len(steps) <= at_most else [*steps[: at_most - 1], steps[-1]]
+    yield from steps if len(steps) <= at_most else [*_without_creations(steps)[: at_most - 1], steps[-1]]
     if len(causes) > 1:
         yield wfreport(f"all {len(causes)} failures", "logs", run.workflow, "--failed", "--tail", "5")
+
+
+def _without_creations(steps: list[NextStep]) -> list[NextStep]:
+    """Leave out the commands that create something: they need each other, and not all of them have room."""
+    return [step for step in steps if step.command[:2] != _CREATING]
 
 
 def _causes(run: ReportedRun) -> list[Failure]:
@@ -83,7 +89,8 @@ def _of_waits(run: ReportedRun) -> Iterator[NextStep]:
     if run.status.stalled or run.phase in COMPLETED_PHASES:
         return
     for wait in _distinct(run.status.waiting or ()):
-        yield from islice(wait_steps(wait, run), _MAX_OF_WAITS)
+        steps = list(wait_steps(wait, run))
+        yield from steps if len(steps) <= _MAX_OF_WAITS else _without_creations(steps)[:_MAX_OF_WAITS]
 
 
 def _distinct(waits: Iterable[Waiting]) -> list[Waiting]:

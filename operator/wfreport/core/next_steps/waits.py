@@ -5,21 +5,23 @@ from typing import Final
 
 from wfreport.api.classes import CLASS_OF_WAIT, FailureClass
 from wfreport.api.report import Waiting
-from wfreport.core.next_steps.commands import argo, controller_log, describe_pod, kubectl, wfreport
-from wfreport.core.next_steps.configuration import claim_steps, image_steps, object_steps, quota_steps
+from wfreport.core.next_steps.commands import (
+    argo,
+    controller_log,
+    describe_pod,
+    end_run,
+    kubectl,
+    wfreport,
+)
+from wfreport.core.next_steps.configuration import claim_steps, image_steps, object_steps
+from wfreport.core.next_steps.locks import holder_steps, limit_steps
 from wfreport.core.next_steps.model import CONTROLLER, CONTROLLER_NAMESPACE, NextStep, ReportedRun
+from wfreport.core.next_steps.quotas import quota_steps
 from wfreport.core.next_steps.scheduling import scheduling_steps
-from wfreport.imports import lazy_pattern
 
 Steps = Iterator[NextStep]
 _STOP: Final = "Stop"
 """The strategy of a shutdown after which exit handlers still run."""
-
-_HOLDER: Final = lazy_pattern(r"held by (?:([a-z0-9][a-z0-9-]{0,62})/)?([a-z0-9][a-z0-9.-]{0,252})(?=,| since |$)")
-
-_SEMAPHORE: Final = lazy_pattern(
-    r"(?i)^Waiting for ([a-z0-9][a-z0-9-]{0,62})/configmap/([a-z0-9][a-z0-9.-]{0,252})/([\w.-]{1,253}) lock"
-)
 
 
 def wait_steps(wait: Waiting, run: ReportedRun) -> Steps:
@@ -55,17 +57,8 @@ def _workflow_suspended(wait: Waiting, run: ReportedRun) -> Steps:  # noqa: ARG0
 
 
 def _lock(wait: Waiting, run: ReportedRun) -> Steps:
-    holder, semaphore = _HOLDER.search(wait.message or ""), _SEMAPHORE.search(wait.message or "")
-    if holder:
-        yield argo("what its holder does", "get", holder[2], namespace=holder[1])
-    else:
-        text = "which Workflow holds it: one or several of these"
-        yield argo(text, "list", "--running", namespace=semaphore[1] if semaphore else None)
-    if semaphore:
-        yield NextStep(
-            f"Wait until a holder ends, end one, or raise the limit: key {semaphore[3]} of ConfigMap {semaphore[2]}."
-        )
-        yield kubectl("the limit", "edit", "configmap", semaphore[2], namespace=semaphore[1])
+    yield from holder_steps(wait.message or "", run)
+    yield from limit_steps(wait.message or "")
     yield follow(run)
 
 
@@ -120,7 +113,7 @@ def _silent(wait: Waiting, run: ReportedRun) -> Steps:
 def _not_ended(wait: Waiting, run: ReportedRun) -> Steps:  # noqa: ARG001
     yield kubectl("does Argo's controller run?", "get", CONTROLLER, namespace=CONTROLLER_NAMESPACE)
     yield controller_log(run)
-    yield argo("end this run", "terminate", run.workflow)
+    yield end_run(run, "end this run")
 
 
 _BY_REASON: Final[dict[str, Callable[[Waiting, ReportedRun], Steps]]] = {

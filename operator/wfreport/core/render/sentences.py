@@ -352,7 +352,8 @@ def retry_prospect(failure: Failure, *, can_retry: bool) -> str:
     if failure.reason == FailureReason.TASK_RESULT_LOST:
         return "a new run may help; a retry would not run the step whose result is lost"
     if failure.retryable:
-        return "retry may help" if can_retry else "a new run may help"
+        once = " once there is room in the quota" if "exceeded quota" in (failure.message or "") else ""
+        return f"retry may help{once}" if can_retry else f"a new run may help{once}"
     attempt = "a retry" if can_retry else "a new run"
     certainty = "will not help" if failure.failure_class in _UNCHANGED_BY_RETRY else "is unlikely to help"
     return f"{attempt} alone {certainty}"

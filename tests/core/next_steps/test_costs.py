@@ -1,0 +1,62 @@
+"""Steps that cost something say what: a run that counts as failed, outputs and logs that are lost."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+from tests.core.next_steps.runs import a_failed, a_failure, a_stalled, a_waiting, lines, sentences
+
+from wfreport.api.classes import FailureClass
+from wfreport.api.reasons import StallReason
+from wfreport.api.report import Waiting
+from wfreport.core.next_steps.model import ReportedRun
+from wfreport.core.next_steps.steps import next_steps
+
+ENDING = (
+    StallReason.MAIN_ENDED, StallReason.MAIN_NOT_STARTED, StallReason.POD_GONE, StallReason.EXIT_HANDLER_NOT_STARTED,
+    StallReason.LOCK_LEAKED,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("run", [*map(a_stalled, ENDING), a_waiting(Waiting(reason="DeadlinePassed"))])
+def test_a_run_that_is_terminated_counts_as_failed(run: ReportedRun) -> None:
+    (step,) = (step for step in next_steps(run) if step.command[:2] == ("argo", "terminate"))
+    assert step.text.endswith("it then counts as failed")
+
+
+def test_a_sentence_that_ends_a_run_says_so_as_well() -> None:
+    run = a_waiting(Waiting(reason="FailedMount", pod_name="p", message='secret "s" not found'))
+    sentence = "end this run, which then counts as failed (argo terminate wf -n data), and submit"
+    assert sentence in sentences(next_steps(run))
+
+
+def test_a_pod_is_deleted_only_after_the_label_and_after_its_log_is_saved() -> None:
+    steps = next_steps(a_stalled(StallReason.TASK_RESULT_MISSING))
+    assert [line.split()[:3] for line in lines(steps)][:3] == [
+        ["kubectl", "label", "workflowtaskresult"], ["kubectl", "logs", "pod-1"], ["kubectl", "delete", "pod"],
+    ]  # fmt: skip
+    assert "outputs that are not stored by now are lost" in steps[0].text
+    assert "save it before you delete the pod" in steps[1].text
+    assert steps[2].text == "only if that does not help: delete its pod; the step may then fail, its log is lost"
+
+
+def test_a_step_that_has_failed_does_not_fail_by_the_deletion_of_its_pod() -> None:
+    run = a_stalled(StallReason.TASK_RESULT_MISSING)
+    failures = [a_failure(FailureClass.ARTIFACT_IO, "no space left on device")]
+    both = replace(run, status=run.status.model_copy(update={"failures": failures}))
+    (step,) = (step for step in next_steps(both) if step.command[:2] == ("kubectl", "delete"))
+    assert step.text.endswith("; the step stays failed, its log is lost")
+
+
+def test_a_pod_that_is_gone_is_not_deleted() -> None:
+    run = replace(a_stalled(StallReason.TASK_RESULT_MISSING), existing_pods=frozenset())
+    assert not [line for line in lines(next_steps(run)) if "pod-1" in line]
+
+
+@pytest.mark.parametrize("template", ["system-container-impl", "system-dag-driver"])
+def test_a_pipeline_of_kubeflow_is_run_again_there(template: str) -> None:
+    failure = a_failure(FailureClass.OOM_KILLED, template_name=template)
+    sentence = "Then run the corrected pipeline again in Kubeflow Pipelines; argo retry"
+    assert sentence in sentences(next_steps(a_failed(failure)))
+    lost = a_failure(FailureClass.NODE_LOST, template_name=template, retryable=True)
+    assert "Run the pipeline again in Kubeflow Pipelines." in sentences(next_steps(a_failed(lost, has_workflow=False)))
