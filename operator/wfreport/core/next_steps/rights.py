@@ -31,7 +31,7 @@ _NOT_IN_NAMES: Final = lazy_pattern(r"[^a-z0-9]+")
 _LONGEST_NAME: Final = 50
 
 
-class _Right(Struct, frozen=True):
+class _NeededRight(Struct, frozen=True):
     """A right to be granted.
 
     Attributes:
@@ -74,19 +74,19 @@ def once_granted(text: str, run: ReportedRun) -> NextStep:
     return run_again(run, "when that is done in the cluster; a changed template must be submitted anew")
 
 
-def _needed(denied: DeniedRight, text: str) -> _Right:
+def _needed(denied: DeniedRight, text: str) -> _NeededRight:
     # An apply reads the object, then creates or patches it: the right that was denied first is not enough.
     verbs = "get,create,patch" if _APPLIED.search(text) else denied.verb
     resource = f"{denied.resource}/{denied.subresource}" if denied.subresource else denied.resource
     # RBAC takes a Namespace as an object within itself; whoever creates it needs the right in the whole cluster.
-    return _Right(verbs, resource, "" if denied.resource in _CLUSTER_RESOURCES else denied.namespace)
+    return _NeededRight(verbs, resource, "" if denied.resource in _CLUSTER_RESOURCES else denied.namespace)
 
 
 def _is_of_default(denied: DeniedRight, run: ReportedRun) -> bool:
     return denied.service_account == (run.namespace, _DEFAULT)
 
 
-def _about_right(denied: DeniedRight, right: _Right, run: ReportedRun) -> Iterator[NextStep]:
+def _about_right(denied: DeniedRight, right: _NeededRight, run: ReportedRun) -> Iterator[NextStep]:
     account = denied.service_account
     is_foreign = account is not None and account[0] != run.namespace
     if account and is_foreign:
@@ -113,7 +113,7 @@ def _of_another_namespace(namespace: str, run: ReportedRun) -> Iterator[NextStep
         yield kubectl(text, "get", "workflow", run.workflow, "-o", "yaml")
 
 
-def _with_own_account(right: _Right, run: ReportedRun) -> Iterator[NextStep]:
+def _with_own_account(right: _NeededRight, run: ReportedRun) -> Iterator[NextStep]:
     """Yield how to run a step as an account of its own, which also needs the rights of Argo's containers."""
     name, template = _own_name(run), _template(run)
     yield NextStep(
@@ -137,7 +137,7 @@ def _own_name(run: ReportedRun) -> str:
     return f"wf-{name}".rstrip("-") if name in ("", _DEFAULT) else name
 
 
-def _grant(right: _Right, account: str, run: ReportedRun) -> Iterator[NextStep]:
+def _grant(right: _NeededRight, account: str, run: ReportedRun) -> Iterator[NextStep]:
     kind, resource = right.kind, right.resource.partition(".")[0].partition("/")[0]
     name = f"{account}-{right.verbs.replace(',', '-')}-{resource}"
     rule = (f"--verb={right.verbs}", f"--resource={right.resource}")
