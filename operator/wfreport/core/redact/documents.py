@@ -153,6 +153,13 @@ _VARIABLE: Final = lazy_pattern(
 )
 """A variable of Terraform with its default."""
 
+_CHANGED: Final = lazy_pattern(
+    rf"(?<![\w.-]){_NAME}[ \t]{{0,32}}=[ \t]{{1,4}}(?:\"[^\"\n]{{0,4096}}\"|null)[ \t]{{1,4}}->[ \t]{{1,4}}"
+    r"\"(?P<value>[^\"\n]{3,4096})\"",
+    re.IGNORECASE,
+)
+"""The new value in a plan of Terraform."""
+
 _FORM: Final = lazy_pattern(
     rf"name=\"{_NAME}\"(?:\r?\n[^\n]{{1,200}})?(?:\r?\n){{2}}(?P<value>[^\r\n-][^\r\n]{{0,4096}})", re.IGNORECASE
 )
@@ -275,6 +282,7 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     ),
     _values(_DUMPED, r"=>\s*string\(", r":(?:private|protected)"),
     _values(_VARIABLE, r"(?i)variable\s+\"[\w.-]*" + _NAME_HINT),
+    by_pattern(_CHANGED, r"(?:\"|null) +-> +\"", group="value", accept=partial(is_random, at_least=6)),
     _values(_FORM, r"(?i)name=\"[\w.-]*" + _NAME_HINT),
     Detector((r"kind[\\\"']*[ \t]*:[ \t]*[\\\"']*Secret\b",), _secret_data),
 )

@@ -171,7 +171,7 @@ PROGRAMS: Final = (
     Program(r"vsql", rf"{_FLAG_START}-w(?:{_GAP})?{_VALUE}"),
     Program(r"db2", rf"\busing\s{{1,8}}{_VALUE}", subcommand="connect"),
     Program(r"isql|iusql", rf"\s(?:-\w\s{{1,8}}){{0,4}}[\w.-]{{1,64}}\s{{1,8}}[\w.-]{{1,64}}\s{{1,8}}{_VALUE}"),
-    Program(r"LOGON|logon|BTEQ", rf"\s{{1,8}}[\w.-]{{1,64}}/[\w.-]{{1,64}},{_VALUE}"),
+    Program(r"\.?(?:LOGON|logon)|BTEQ", rf"\s{{1,8}}[\w.-]{{1,64}}/[\w.-]{{1,64}},{_VALUE}"),
     Program(r"connect", rf"\sjdbc:\S{{1,200}}\s{{1,8}}[\w.-]{{1,64}}\s{{1,8}}{_VALUE}", min_random=5),
     Program(r"hadoop", rf"{_FLAG_START}-value\s{{1,8}}{_VALUE}", subcommand="credential"),
     Program(r"b2", rf"\sauthorize[-_]account\s{{1,8}}\S{{1,64}}\s{{1,8}}{_VALUE}"),

@@ -23,7 +23,7 @@ from wfreport.imports import lazy_pattern
 
 _NAME: Final = (
     r"(?P<name>password|passwd|passphrase|passcode|passkey|pwd|(?:bind|root)_?pw|requirepass|masterauth"
-    r"|secret[_ -]?id|(?:client[_ -]?)?secret|(?:(?:api|auth|access|session|refresh|bot)[_-])?token"
+    r"|secret[_ -]?id|(?:client[_ -]?)?secret|(?:(?:api|auth|access|session|refresh|bot)[_-]?)?token"
     r"|credentials?|pin|otp"
     r"|secret[ ._-]access[ ._-]key|(?:api|access|secret|private|encryption|license|master|auth|signing)[ ._-]?key"
     r"|connection string)"
@@ -98,8 +98,8 @@ _OTHER_LANGUAGES: Final = lazy_pattern(
     re.IGNORECASE,
 )
 _CONNECTION: Final = lazy_pattern(
-    r"(?:(?<![\w-])|(?<=-D)|(?<=[_.-]))(?:session_?id|sessid|mnemonic|seed[_ ]phrase|recovery[_ ]phrase|_auth"
-    r"|sonar_?[tT]oken|sas"
+    r"(?:(?<![\w-])|(?<=-D)|(?<=[_.-]))(?:session_?id|sessid|bw_session|mnemonic|seed[_ ]phrase|recovery[_ ]phrase"
+    r"|_auth|sonar_?[tT]oken|sas"
     r"|auth[_-]?cookie|app_key|sonar[._]login|machine_?key|(?:wpa_|tls_)?psk)"
     r"\\{0,3}[\"']?[ \t]{0,8}(?::=|[:=]>?)[ \t]{0,8}\\{0,3}[\"']?(?P<value>(?:[a-z]{3,8} ){11,23}[a-z]{3,8}"
     r"|(?!0x|[A-Z]\w{1,32}=[^=\s])[^\s\"',;&\\)}\]]{6,4096})",

@@ -74,6 +74,7 @@ _SHAPES: Final[tuple[tuple[str, str], ...]] = (
     # machine learning
     ("sk-(?:ant|proj|svcacct|admin|or-v1|lf)-", r"[\w-]{32,}"),
     ("sk-", r"(?=[A-Za-z]{0,64}\d)[0-9A-Za-z]{32,}(?![\w-])"),
+    ("sk-", r"(?=[a-z0-9]{0,64}[A-Z])(?=[A-Z0-9]{0,64}[a-z])(?=[A-Za-z]{0,64}\d)[0-9A-Za-z]{20,}(?![\w-])"),
     ("tgp_v1_", r"[\w-]{30,}"),  # Together
     ("csk-", r"[a-z0-9]{40,}"),  # Cerebras
     ("sk_car_", r"[A-Za-z0-9]{20,}"),  # Cartesia
