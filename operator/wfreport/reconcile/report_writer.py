@@ -22,7 +22,7 @@ from wfreport.api.report import ReportStatus
 from wfreport.cache.reports import ReportCache, ReportEntry, entry_of
 from wfreport.cache.statuses import StatusCache
 from wfreport.core.record.completeness import is_final as was_final
-from wfreport.core.record.report_events import events_of_write
+from wfreport.core.record.report_events import events_of_write, stall_message
 from wfreport.core.snapshot.identity import new_report
 from wfreport.kube.errors import AlreadyExistsError, ConflictError, NotFoundError
 from wfreport.kube.events import WARNING, Events, InvolvedObject
@@ -211,7 +211,7 @@ class ReportWriter:
             return
         meta, since = report.head.metadata, stalled.since_at.isoformat() if stalled.since_at else ""
         involved = InvolvedObject(KIND_REPORT, meta.namespace, meta.name, meta.uid)
-        message = f"{stalled.message or stalled.reason}. {stalled.advice or ''}".strip()
+        message = stall_message(stalled, namespace=meta.namespace, workflow=report.spec.workflow_ref.name)
         await self._events.record(involved, stalled.reason, message, event_type=WARNING, discriminator=since)
 
     def _confirm(self, name: NamespacedName, report: StoredReport) -> None:

@@ -129,6 +129,12 @@ def test_a_run_that_failed_without_a_known_cause_has_the_log_of_the_controller()
     assert lines(shown)[0].startswith("kubectl logs deployment/workflow-controller")
 
 
+def test_a_report_without_a_workflow_awaits_one_and_cannot_be_followed() -> None:
+    steps = next_steps(ReportedRun("wf", "data", ReportStatus(reason="WorkflowNotFound"), has_workflow=False))
+    assert "Submit the Workflow wf" in sentences(steps)
+    assert lines(steps) == []
+
+
 def test_a_run_that_is_well_can_be_followed() -> None:
     assert lines(next_steps(a_waiting())) == ["wfreport show wf --watch", "wfreport logs wf -f"]
 

@@ -9,8 +9,8 @@ import pytest
 from tests.builders import a_node, a_report, a_snapshot, at
 
 from wfreport.api.argo import Phase
-from wfreport.api.report import Held, ReportStatus, RunRemediation
-from wfreport.core.record.report_events import MAX_AGE, events_of_write
+from wfreport.api.report import Held, ReportStatus, RunRemediation, Stalled
+from wfreport.core.record.report_events import MAX_AGE, events_of_write, stall_message
 
 FAILED = a_report(a_snapshot(a_node("wf", Phase.FAILED, message="main: Error (exit code 3): bad row 17"), end=60))
 HELD = Held(policy_name="oom", reason="BreakerOpen", message="9 of 10 runs failed")
@@ -32,6 +32,16 @@ def with_evidence(status: ReportStatus, state: str) -> ReportStatus:
 
 def held(status: ReportStatus, hold: Held | None) -> ReportStatus:
     return status.changed(remediation=RunRemediation(held=hold))
+
+
+def test_the_event_of_a_run_that_begins_to_hang_has_the_command_that_shows_what_to_do() -> None:
+    stalled = Stalled(reason="MainEnded", message="proxy keeps the pod alive", advice="Delete the pod.")
+    shown = "Next: kubectl wfreport show etl -n data"
+    assert stall_message(stalled, namespace="data", workflow="etl") == (
+        f"proxy keeps the pod alive. Delete the pod. {shown}"
+    )
+    bare = Stalled(reason="MainEnded")
+    assert stall_message(bare, namespace="data", workflow="etl") == f"MainEnded. {shown}"
 
 
 def test_a_run_that_failed_has_one_with_its_cause_and_the_next_command() -> None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from wfreport.api.argo import COMPLETED_PHASES, Phase
 from wfreport.api.classes import CAUSES
+from wfreport.api.reasons import Reason
 from wfreport.api.report import Failure, Waiting
 from wfreport.core.next_steps.commands import after_the_spec_is_corrected, controller_log, wfreport
 from wfreport.core.next_steps.failures import failure_steps
@@ -104,6 +105,10 @@ def _distinct(waits: Iterable[Waiting]) -> list[Waiting]:
 def _of_the_others(run: ReportedRun) -> Iterator[NextStep]:
     is_well = not run.status.stalled and not run.status.waiting and not _causes(run)
     if run.phase in COMPLETED_PHASES or not is_well:
+        return
+    if run.status.reason == Reason.WORKFLOW_NOT_FOUND:
+        yield NextStep(f"Submit the Workflow {run.workflow}; the report is filled in when it appears.")
+        yield NextStep("If the name is wrong, delete the report and create one with the right name.")
         return
     yield follow(run)
     yield wfreport("follow its logs", "logs", run.workflow, "-f")

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from wfreport.api.argo import Phase
 from wfreport.api.reasons import ConditionType, Reason
-from wfreport.api.report import ReportStatus
+from wfreport.api.report import ReportStatus, Stalled
 from wfreport.api.wire import rfc3339
 from wfreport.core.next_steps.lines import first_lines
 from wfreport.core.next_steps.model import ReportedRun
@@ -54,6 +54,12 @@ def events_of_write(
         return list(_lateness(stored, status))
     steps = " ".join(first_lines(ReportedRun(workflow, namespace, status)))
     return [*_failure(stored, status, run, steps, now), *_hold(stored, status, run)]
+
+
+def stall_message(stalled: Stalled, *, namespace: str, workflow: str) -> str:
+    """Return the text of the Event about a run that begins to hang, with the command that shows what to do."""
+    sentences = [f"{stalled.message or stalled.reason}.", stalled.advice or ""]
+    return " ".join([*filter(None, sentences), f"Next: kubectl wfreport show {workflow} -n {namespace}"])
 
 
 def _failure(
