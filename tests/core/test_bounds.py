@@ -23,7 +23,7 @@ from wfreport.api.remediation import LockClass
 from wfreport.core.decide.decision import decide
 from wfreport.core.decide.history import runs_of
 from wfreport.core.decide.model import History, OperatorLimits
-from wfreport.core.decide.validity import InvalidPolicyError, read_policy
+from wfreport.core.decide.validity import MAX_BYTES, InvalidPolicyError, read_policy
 from wfreport.core.snapshot.decode import decode_workflow
 from wfreport.core.snapshot.definition import digest_definition
 from wfreport.kube.reports import stored_report
@@ -139,7 +139,7 @@ EXPRESSIONS = (
 
 
 def policy_of(shapes: list[tuple[str, int]], unit: str) -> dict[str, Any]:
-    """Return a policy as large as the CRD allows, with these expressions in its rules."""
+    """Return a policy almost as large as one may be, with these expressions in its rules."""
     expressions = [(shape % number)[:253] for shape, number in shapes]
     keys = [f"{n:02}.{repeated('k', 240)}/{repeated('k', 60)}" for n in range(32)]
     labels = [{"key": key, "operator": "NotIn", "values": [repeated("v", 63)] * 4} for key in keys]
@@ -150,16 +150,28 @@ def policy_of(shapes: list[tuple[str, int]], unit: str) -> dict[str, Any]:
             "match": {
                 "logRegex": expressions[n % len(expressions)],
                 "messageRegex": expressions[-n % len(expressions)],
-                "labels": {"matchExpressions": labels},
-                "steps": ["transform", *names[1:]],
+                "labels": {"matchExpressions": labels[n : n + 1]},
+                "steps": ["transform", names[n % 16]],
             },
-            "action": {"resubmit": {"parameters": [{"name": name, "value": repeated(unit, 512)} for name in names]}},
+            "action": {
+                "resubmit": {"parameters": [{"name": name, "value": repeated(unit, 512)} for name in names[:2]]}
+            },
             "notify": SINKS,
         }
         for n in range(32)
     ]
     spec = {"mode": "DryRun", "selector": {"matchLabels": {"team": "data"}, "matchExpressions": labels}, "rules": rules}
     return {"metadata": {"name": "p", "namespace": "data", "uid": "p", "generation": 1}, "spec": spec}
+
+
+def test_a_policy_that_is_larger_than_one_may_be_is_refused_with_the_cause() -> None:
+    document = policy_of([("x%d", 1)], "x")
+    assert MAX_BYTES * 3 // 4 < len(json.dumps(document["spec"])) < MAX_BYTES
+    assert valid_policy(document)
+    for rule in document["spec"]["rules"]:
+        rule["match"]["steps"] = [f"{n}" + repeated("s", 250) for n in range(16)]
+    with pytest.raises(InvalidPolicyError, match="at most 131,072 are read"):
+        read_policy(document)
 
 
 def valid_policy(document: dict[str, Any]) -> list[RemediationPolicy]:

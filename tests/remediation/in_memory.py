@@ -92,7 +92,7 @@ class InMemoryOperator:
         workflows = Workflows(client, namespaces=[NS], instance_id="", label_selector="", chunk_size=500)
         events = Events(client, clock=clock)
         time = TimeSource(clock, clock.seconds, lambda: 1.0)
-        cache = RemediationCache(PolicyCache(50), RemediationIndex(), RunHistory(), self.report_cache)
+        self.cache = cache = RemediationCache(PolicyCache(50), RemediationIndex(), RunHistory(), self.report_cache)
         queues = create_remediation_queues(time)
         self.writer = ReportWriter(
             reports=self.reports,

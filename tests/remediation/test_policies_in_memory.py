@@ -430,3 +430,18 @@ async def test_a_policy_is_validated_once_and_many_expressions_beside_the_loop()
         await cluster.reconcile()
         assert compiled == [], "the spec has not changed"
     assert cluster.condition("Ready") == ("True", "PolicyValid")
+
+
+@run_async
+async def test_of_a_policy_nothing_is_kept_twice_nor_its_labels_and_annotations() -> None:
+    document = policy(RESUBMIT)
+    document["metadata"] |= {"labels": {"a": "v" * 63}, "annotations": {"a": "x" * 100_000}}
+    cluster = InMemoryCluster(document)
+    await cluster.start()
+    await cluster.reconcile()
+    cached = cluster.operator.cache.policies.get((NS, "p"))
+    assert cached is not None
+    assert cached.policy is not None
+    assert (cached.policy.metadata.labels, cached.policy.metadata.annotations) == (None, None)
+    assert set(cached.document["metadata"]) <= {"resourceVersion", "creationTimestamp"}
+    assert set(cached.document) == {"metadata"}

@@ -1,8 +1,8 @@
 """Reconciles policies: validates one, checks rights, counts its actions, and writes all that into its status."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from msgspec import structs
 from pydantic import ValidationError
@@ -24,6 +24,10 @@ from wfreport.large_work import run_by_steps
 from wfreport.remediation.policy_writer import PolicyWriter
 from wfreport.remediation.rights import RightsChecker, recheck_seconds
 from wfreport.runtime.workqueue import Priority, Request, WorkQueue
+
+_OF_VERSION: Final = ("resourceVersion", "creationTimestamp")
+_FREE: Final = frozenset({"labels", "annotations"})
+"""Fields of the metadata in which users write what they like."""
 
 
 class PolicyReconciler:
@@ -77,7 +81,7 @@ class PolicyReconciler:
             self._requeue(request.name, cached)
         elif not cached.is_ignored:
             await self._report_problem(cached, PolicyReason.POLICY_INVALID)
-        self._cache.policies.put(request.name, cached)
+        self._cache.policies.put(request.name, structs.replace(cached, document=_version_of(cached.document)))
         if cached.is_ignored:
             self._enqueue_admitted(namespace)  # others may have been deleted meanwhile
         if _differs(before, cached):
@@ -120,9 +124,7 @@ class PolicyReconciler:
         )
         ignored = CachedPolicy(document, None, problem=problem, checked=True, is_ignored=True)
         written = await self._report_problem(ignored, PolicyReason.TOO_MANY_POLICIES)
-        metadata = (written or document)["metadata"]
-        kept = {key: metadata[key] for key in ("resourceVersion", "creationTimestamp") if key in metadata}
-        return structs.replace(ignored, document={"metadata": kept})
+        return structs.replace(ignored, document=written or document)
 
     async def _report_problem(self, cached: CachedPolicy, reason: PolicyReason) -> Mapping[str, Any] | None:
         """Write the status of a policy without effect, whose spec may not even be decodable."""
@@ -151,15 +153,26 @@ class PolicyReconciler:
 async def read_cached_policy(document: Mapping[str, Any], before: CachedPolicy | None = None) -> CachedPolicy:
     """Decode a policy. If it is not valid, ``problem`` names the bad fields and how to correct them.
 
-    Each generation is validated once. Many expressions are compiled in a thread.
+    Each generation is validated once. Many expressions are compiled in a thread. Labels and annotations are left out:
+    they mean nothing, and may have a megabyte.
     """
     try:
-        policy = decode_policy(document)
+        policy = decode_policy({**document, "metadata": _without(document["metadata"], _FREE)})
         if not _is_validated(policy, before):
             await run_by_steps(compiling_steps(policy), check_policy, policy)
     except InvalidPolicyError as error:
         return CachedPolicy(document, None, problem=str(error), checked=True)
     return CachedPolicy(document, policy)
+
+
+def _without(metadata: Mapping[str, Any], fields: Collection[str]) -> dict[str, Any]:
+    return {key: value for key, value in metadata.items() if key not in fields}
+
+
+def _version_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the metadata that the cache needs; the policy itself is decoded."""
+    metadata = document["metadata"]
+    return {"metadata": {key: metadata[key] for key in _OF_VERSION if key in metadata}}
 
 
 def _is_validated(policy: RemediationPolicy, before: CachedPolicy | None) -> bool:

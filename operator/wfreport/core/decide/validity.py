@@ -24,6 +24,11 @@ of CPU."""
 _STALL_REASONS: Final = ", ".join(sorted(ANSWERABLE | set(NO_HELP)))
 
 
+MAX_BYTES: Final = 128 * 1024
+"""Largest spec of a policy, five times one of 32 ordinary rules. The bounds of the CRD would allow megabytes, of which
+the operator keeps several in memory for each policy."""
+
+
 class PolicyProblem(Struct, frozen=True):
     """An invalid field.
 
@@ -71,12 +76,17 @@ def decode_policy(document: Mapping[str, Any]) -> RemediationPolicy:
         InvalidPolicyError: a field is missing or invalid.
     """
     try:
-        return RemediationPolicy.model_validate(document)
+        policy = RemediationPolicy.model_validate(document)
     except ValidationError as error:
         own = [_of_field(details) for details in error.errors() if details["loc"][:1] != ("status",)]
         if own:
             raise InvalidPolicyError(own) from error
-        return RemediationPolicy.model_validate({**document, "status": None})
+        policy = RemediationPolicy.model_validate({**document, "status": None})
+    size = len(policy.spec.model_dump_json(exclude_unset=True))
+    if size > MAX_BYTES:
+        fix = f"it has {size:,} bytes of JSON, and at most {MAX_BYTES:,} are read: make several policies of it"
+        raise InvalidPolicyError([PolicyProblem("spec", "", fix)])
+    return policy
 
 
 def check_policy(policy: RemediationPolicy) -> None:
