@@ -147,6 +147,7 @@ HEALTHY: dict[str, tuple[dict[str, Any], Documents, Documents, float]] = {
         (),
         3 * HOUR,
     ),
+    "a running step whose pod starts again": (workflow(ROOT, STEP), (pod("wf.train", phase="Pending"),), (), HOUR),
     "the agent was started again": (
         workflow(ROOT, node("call", "Running", "HTTP")),
         (agent({"name": "main", "restartCount": 3, "state": {"running": {"startedAt": stamp(600)}}}),),
@@ -259,6 +260,10 @@ HUNG: dict[str, tuple[dict[str, Any], Documents, Documents, str, float, str]] = 
 }
 
 
+SIDECAR = pod("wf.train", *ENDED, container("istio-proxy"))
+DEAD = pod("wf.train", *WORKING, metadata=TERMINATING)
+
+
 @pytest.mark.parametrize("kind", HUNG)
 def test_a_run_that_only_looks_well_is_reported_in_time(kind: str) -> None:
     document, pods, others, reason, began, words = HUNG[kind]
@@ -297,6 +302,14 @@ def test_a_lock_is_not_leaked_while_its_queue_moves_faster_than_it_is_polled() -
     assert finding is not None
     assert (finding.suspicion.reason, finding.since_at) == ("LockLeaked", moved_at)
     assert timedelta(seconds=300) <= world.now - moved_at <= timedelta(seconds=360)
+
+
+@pytest.mark.parametrize(("stuck", "seconds"), [(SIDECAR, 18 + 3 * 300), (DEAD, 300 + 300)], ids=["sidecar", "machine"])
+def test_a_slow_controller_delays_only_what_depends_on_it(stuck: dict[str, Any], seconds: float) -> None:
+    done = [node(f"n{number}", "Succeeded") for number in range(998)]
+    found = first_finding(workflow(ROOT, STEP, *done), (stuck,), (), 2 * HOUR)
+    assert found is not None
+    assert seconds <= found[1] <= seconds + 60
 
 
 def test_a_clock_that_is_set_ahead_makes_no_suspicion_last_longer() -> None:

@@ -30,6 +30,9 @@ SEEN_SHARE: Final = 0.5
 _MAX_SUSPICIONS: Final = 500
 """Suspicions about a run that are followed, the most important first; a run may have one for each of its steps."""
 
+_OF_THE_MACHINE: Final = frozenset({StallReason.POD_TERMINATING, StallReason.MACHINE_SILENT})
+"""Reasons that do not depend on how fast Argo's controller is."""
+
 FirstSeen = Mapping[tuple[str, str], datetime]
 """When each suspicion was seen first, by its key."""
 
@@ -60,7 +63,10 @@ def find_suspicions(snapshot: Snapshot, facts: StallFacts, graces: StallGraces) 
     if facts.pods is not None and not snapshot.workflow.status.is_completed:
         suspicions += pod_suspicions(snapshot, facts.pods, graces)
     first = nsmallest(_MAX_SUSPICIONS, suspicions, key=lambda one: _priority(one, one.since_at))
-    return [structs.replace(one, grace_seconds=one.grace_seconds * factor) for one in first]
+    return [
+        one if one.reason in _OF_THE_MACHINE else structs.replace(one, grace_seconds=one.grace_seconds * factor)
+        for one in first
+    ]
 
 
 def choose_finding(
