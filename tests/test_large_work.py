@@ -21,6 +21,7 @@ from wfreport.large_work import (
     run_by_size,
     run_by_steps,
     run_in_thread,
+    take_turns_as,
 )
 
 
@@ -48,6 +49,35 @@ def test_the_garbage_collector_waits_for_large_work_and_no_longer() -> None:
     with pytest.raises(ZeroDivisionError):
         asyncio.run(run_in_thread(lambda: 1 // 0))
     assert gc.isenabled()
+
+
+def test_namespaces_take_turns_in_the_thread() -> None:
+    done: list[str] = []
+
+    async def work(namespace: str, number: int) -> None:
+        take_turns_as(namespace)
+        await run_in_thread(done.append, f"{namespace}-{number}")
+
+    async def flood() -> None:
+        tasks = [asyncio.create_task(work("flood", number)) for number in range(5)]
+        tasks += [asyncio.create_task(work(namespace, 0)) for namespace in ("a", "b")]
+        await asyncio.gather(*tasks)
+
+    asyncio.run(flood())
+    assert done == ["flood-0", "flood-1", "a-0", "b-0", "flood-2", "flood-3", "flood-4"]
+
+
+def test_work_that_is_cancelled_while_it_waits_leaves_its_turn_to_others() -> None:
+    async def cancelled() -> str:
+        first = asyncio.create_task(run_in_thread(str, "first"))
+        waiting = [asyncio.create_task(run_in_thread(str, "waits")) for _ in range(3)]
+        await asyncio.sleep(0)
+        waiting[0].cancel()
+        await first
+        waiting[1].cancel()  # it has just been given the turn
+        return await waiting[2] + await run_in_thread(str, " last")
+
+    assert asyncio.run(cancelled()) == "waits last"
 
 
 @pytest.mark.parametrize(("steps", "name"), [(MANY_STEPS, "MainThread"), (MANY_STEPS + 1, "searches")])

@@ -1,14 +1,17 @@
 """Runs what takes long for honest reasons in a thread of its own, so that the event loop goes on.
 
 There is one thread, so that the work of one Workflow never competes with that of another for the interpreter. Small
-Workflows are handled on the loop: a change of threads costs more than a short computation.
+Workflows are handled on the loop: a change of threads costs more than a short computation. Namespaces take turns: a
+Workflow of sixty steps is large, and must not wait for all the huge ones of another namespace.
 """
 
 import asyncio
 import functools
 import gc
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
@@ -35,6 +38,8 @@ _THREAD: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="large-wor
 _SEARCHES: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="searches")
 """A thread of its own, because RE2 releases the interpreter's lock: other large work goes on beside it."""
 
+_namespace: Final = ContextVar("namespace", default="")
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -56,10 +61,56 @@ def _failure_characters(snapshot: "Snapshot") -> int:
     return sum(len(node.message) + (_FAILURE_CHARACTERS if node.has_failed else 0) for node in nodes)
 
 
+def take_turns_as(namespace: str) -> None:
+    """Let the large work of the current task take turns as that of a namespace."""
+    _namespace.set(namespace)
+
+
+class _Turns:
+    """Turns of namespaces: between two pieces of work of one, each other namespace that waits gets a turn."""
+
+    def __init__(self) -> None:
+        self._is_taken = False
+        self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+
+    async def take(self, namespace: str) -> None:
+        """Wait for a turn of a namespace; ``give`` must follow."""
+        if not self._is_taken:
+            self._is_taken = True
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(namespace, deque()).append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.give()  # it had just been given
+            raise
+
+    def give(self) -> None:
+        """End a turn, and give one to the namespace that has waited longest."""
+        while self._waiting:
+            namespace, turns = self._waiting.popitem(last=False)
+            turn = turns.popleft()
+            if turns:
+                self._waiting[namespace] = turns
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._is_taken = False
+
+
+_turns: Final = _Turns()
+
+
 async def run_in_thread(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run a pure function in the thread for large Workflows and return its result."""
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(_THREAD, functools.partial(without_collections, work, *args, **kwargs))
+    await _turns.take(_namespace.get())
+    try:
+        return await loop.run_in_executor(_THREAD, functools.partial(without_collections, work, *args, **kwargs))
+    finally:
+        _turns.give()
 
 
 def without_collections(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

@@ -7,6 +7,7 @@ from typing import Final
 from wfreport.cache.running import COOLDOWN_FACTOR
 from wfreport.core.snapshot.decode import NotAWorkflow
 from wfreport.kube.errors import ApiError, ForbiddenError, NotFoundError, ThrottledError, UnauthorizedError
+from wfreport.large_work import take_turns_as
 from wfreport.logs import kv, throttled
 from wfreport.metrics import Metrics
 from wfreport.runtime.in_flight import InFlight
@@ -49,6 +50,7 @@ async def run_worker(
     slot = in_flight.open_slot(controller)
     try:
         while request := await queue.get():
+            take_turns_as(request.name[0])
             try:
                 if await in_flight.begin(slot, request, queue):
                     await process(request)
