@@ -77,6 +77,12 @@ def test_the_report_has_the_words_that_a_person_needs(name: str) -> None:
     assert [words for words in EXPECTED[name]["words"] if not re.search(words, shown)] == []
 
 
+def test_the_summary_of_an_agent_that_was_evicted_names_the_agent() -> None:
+    status = report_of("18-agent-evicted").status
+    assert status is not None
+    assert "Argo's agent, which runs the HTTP and plugin steps: its pod was evicted" in (status.summary or "")
+
+
 @pytest.mark.parametrize("name", [name for name, expected in EXPECTED.items() if "stalled" in expected])
 def test_a_run_that_hangs_is_named(name: str) -> None:
     status = report_of(name).status

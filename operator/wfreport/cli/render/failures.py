@@ -4,17 +4,19 @@ from typing import Final
 
 from rich.text import Text
 
-from wfreport.api.classes import CLASS_MEANINGS, Confidence, FailureClass, Role
+from wfreport.api.classes import Confidence, FailureClass, Role
 from wfreport.api.evidence import ContainerEnd, ContainerSummary
-from wfreport.api.failure_reasons import FAILURE_REASON_MEANINGS, FailureReason
+from wfreport.api.failure_reasons import FailureReason
 from wfreport.api.gaps import gap_phrase
-from wfreport.api.report import Failure, PreviousAttempt
+from wfreport.api.report import Failure, PreviousAttempt, ReportStatus
 from wfreport.cli.render.page import TextPage, joined, span
-from wfreport.cli.render.quantities import human_memory
+from wfreport.cli.render.quantities import human_memory, with_sizes
 from wfreport.cli.render.style import one_line, terminal_safe
+from wfreport.core.next_steps.model import can_retry
 from wfreport.core.plurals import plural
 from wfreport.core.render.equal_failures import equal_groups
-from wfreport.core.render.sentences import retry_prospect
+from wfreport.core.render.meanings import class_meaning, reason_meaning, telling_reason_of
+from wfreport.core.render.sentences import AGENT, is_of_agent, retry_prospect
 from wfreport.core.step_outline import StepNames
 from wfreport.core.timing.durations import short_duration
 
@@ -36,14 +38,15 @@ _WITHOUT_POD: Final = frozenset({FailureClass.CONFIG_ERROR, FailureClass.TEMPLAT
 """Classes of failures that prevent a pod, or befall a running one."""
 _FULL_BLOCKS: Final = 5
 """Failures that a terminal shows in full; the others have a line each. One cause often fails many items of a loop."""
-_MEANINGS: Final = {reason.value: meaning.replace("`", "") for reason, meaning in FAILURE_REASON_MEANINGS.items()}
 _LOG_LINES: Final = 12
 _NAMED: Final = 10
 """Equal failures that a terminal names."""
 
 
-def add_failures(page: TextPage, failures: list[Failure], names: StepNames, *, can_retry: bool) -> None:
+def add_failures(page: TextPage, status: ReportStatus, names: StepNames) -> None:
     """Add a block per root cause and failed exit handler, then a line per victim and tolerated failure."""
+    failures = status.failures or []
+    queued = {step.node_id: step.queued_seconds for step in status.steps or () if step.queued_seconds}
     causes = equal_groups([failure for failure in failures if failure.role in _TITLES])
     in_full = causes if page.style.width is None or page.style.everything else causes[:_FULL_BLOCKS]
     for number, (first, *equal) in enumerate(in_full, 1):
@@ -51,7 +54,7 @@ def add_failures(page: TextPage, failures: list[Failure], names: StepNames, *, c
         more = f" and {len(equal)} more, which failed alike" if equal else ""
         subject = f"{_name(first, names)}{more}"
         page.heading(f"{_TITLES[first.role]}{count}", subject, style="bold red")
-        _add_details(page, first, can_retry=can_retry)
+        _add_details(page, first, queued.get(first.node_id or "", 0), can_retry=can_retry(status))
         _add_equal(page, equal, names)
     _add_short(page, "MORE FAILURES", [failure for group in causes[len(in_full) :] for failure in group], names)
     _add_short(page, "FAILED AS A CONSEQUENCE", [failure for failure in failures if failure.role == Role.VICTIM], names)
@@ -61,12 +64,12 @@ def add_failures(page: TextPage, failures: list[Failure], names: StepNames, *, c
 
 
 def _name(failure: Failure, names: StepNames) -> str:
-    return names.within_task(failure.node_id) or failure.display_name or "the Workflow itself"
+    of_none = AGENT if is_of_agent(failure) else "the Workflow itself"
+    return names.within_task(failure.node_id) or failure.display_name or of_none
 
 
-def _add_details(page: TextPage, failure: Failure, *, can_retry: bool) -> None:
-    meaning = _MEANINGS.get(failure.reason or "", "") if failure.reason != failure.failure_class else ""
-    _add_class(page, failure, meaning)
+def _add_details(page: TextPage, failure: Failure, queued_seconds: int, *, can_retry: bool) -> None:
+    _add_class(page, failure)
     retry = retry_prospect(failure, can_retry=can_retry)
     page.field("owner", joined(page.style, [failure.owner, retry, _doubt(failure)]))
     page.verbatim("template", failure.template_name)
@@ -74,13 +77,12 @@ def _add_details(page: TextPage, failure: Failure, *, can_retry: bool) -> None:
     page.field("container", failure.container)
     page.verbatim("host", failure.host_node_name)
     page.field("exit code", _exit(failure))
-    page.field("reason", "" if meaning or failure.reason == failure.failure_class else failure.reason)
-    page.field("pod status", joined(page.style, [failure.pod_reason, failure.pod_message]))
+    page.field("pod status", joined(page.style, [failure.pod_reason, with_sizes(failure.pod_message or "")]))
     if failure.pod_message:
         page.record_shown(failure.pod_message)
     page.field("containers", _containers(page, failure))
     page.field("limits", _resources(page, failure))
-    page.field("time", _time(page, failure))
+    page.field("time", _time(page, failure, queued_seconds))
     page.message("message", failure.message, style="red")
     _add_attempts(page, failure)
     _add_events(page, failure)
@@ -95,14 +97,12 @@ def _doubt(failure: Failure) -> str:
     return "confidence Low" + (f", from {failure.evidence} alone" if failure.evidence else "")
 
 
-def _add_class(page: TextPage, failure: Failure, meaning: str) -> None:
-    """Add the class, after a reason that has a meaning of its own and so says more."""
-    failure_class = Text(f"{failure.failure_class}", style="bold")
-    if meaning:
-        page.field("reason", Text(failure.reason or "", style="bold").append(f": {meaning}", style="dim"))
-        page.field("class", failure.failure_class)
-    else:
-        page.field("class", failure_class.append(f": {CLASS_MEANINGS[failure.failure_class]}", style="dim"))
+def _add_class(page: TextPage, failure: Failure) -> None:
+    """Add the reason, if it says more than the class, and the class; the more telling one is explained."""
+    reason, meaning = telling_reason_of(failure), reason_meaning(failure)
+    page.field("reason", Text(reason, style="bold").append(f": {meaning}", style="dim") if meaning else reason)
+    failure_class = Text(f"{failure.failure_class}", style="bold").append(f": {class_meaning(failure)}", style="dim")
+    page.field("class", failure.failure_class if meaning else failure_class)
 
 
 def _add_equal(page: TextPage, equal: list[Failure], names: StepNames) -> None:
@@ -147,11 +147,15 @@ def _resources(page: TextPage, failure: Failure) -> str:
     return joined(page.style, [", ".join(limits) or "none", f"requests {', '.join(requests)}" if requests else None])
 
 
-def _time(page: TextPage, failure: Failure) -> str:
+def _time(page: TextPage, failure: Failure, queued_seconds: int) -> str:
     start, end = failure.started_at, failure.finished_at
     took = short_duration((end - start).total_seconds()) if start and end else None
-    ran = f"failed after {took}, never ran" if never_ran(failure) else f"ran {took}"
-    return joined(page.style, [ran if took else None, span(page.style, start, end)])
+    if never_ran(failure):
+        lasted = f"failed after {took}, never ran"
+    else:
+        # Argo starts the clock of a step when it creates the pod.
+        lasted = f"took {took}, {short_duration(queued_seconds)} of it queued" if queued_seconds else f"ran {took}"
+    return joined(page.style, [lasted if took else None, span(page.style, start, end)])
 
 
 def never_ran(failure: Failure) -> bool:

@@ -27,7 +27,6 @@ from wfreport.cli.render.step_tree import add_rows
 from wfreport.cli.render.style import Style, glyphs_for, one_line
 from wfreport.cli.render.time_chart import add_times, retry_cost
 from wfreport.core.next_steps.lines import NextCommand
-from wfreport.core.next_steps.model import can_retry
 from wfreport.core.next_steps.prospects import leading_prospect
 from wfreport.core.next_steps.stalls import pod_of_stall
 from wfreport.core.plurals import plural
@@ -88,7 +87,7 @@ def report_lines(
     outline = outline_steps(status.steps or (), decoded.spec.workflow_ref.name)
     names = StepNames(outline, decoded.spec.workflow_ref.name)
     _add_header(page, decoded, status, live)
-    add_failures(page, status.failures or [], names, can_retry=can_retry(status))
+    add_failures(page, status, names)
     _add_stalled(page, status, live)
     _add_waiting(page, status, live, names)
     add_remediation(page, status, live.actions, now=live.now)
@@ -145,6 +144,7 @@ def _add_header(page: TextPage, report: WorkflowReport, status: ReportStatus, li
     page.field("message", _message(page, status))
     page.field("retries", retry_cost(status.timing.retries) if status.timing else None)
     page.field("from", _source(page, status))
+    page.field("by", status.workflow_source.creator if status.workflow_source else None)
     page.field("parameters", _values(page, status.parameters))
     page.field("requested", _resources(status.resources))
     page.verbatim("ui", status.links.ui if status.links else None)
@@ -223,7 +223,6 @@ def _source(page: TextPage, status: ReportStatus) -> str:
             f"WorkflowTemplate {source.workflow_template}" if source.workflow_template else None,
             f"ClusterWorkflowTemplate {source.cluster_workflow_template}" if source.cluster_workflow_template else None,
             f"resubmitted from {source.resubmitted_from}" if source.resubmitted_from else None,
-            f"by {source.creator}" if source.creator else None,
         ],
     )
 

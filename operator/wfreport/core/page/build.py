@@ -21,7 +21,7 @@ from wfreport.core.page.timeline import draw_timeline, tone_of
 from wfreport.core.plurals import plural
 from wfreport.core.render.columns import cause_of, telling_reason
 from wfreport.core.render.equal_failures import equal_groups
-from wfreport.core.render.sentences import failure_phrase, retry_prospect
+from wfreport.core.render.sentences import AGENT, failure_phrase, is_of_agent, retry_prospect
 from wfreport.core.step_outline import StepNames, outline_steps
 from wfreport.core.timing.durations import instant
 
@@ -166,7 +166,8 @@ def _failure(
 
 
 def _title(subject: Failure | Waiting, names: StepNames) -> str:
-    return line(names.within_task(subject.node_id) or subject.display_name) or "The Workflow itself"
+    of_none = AGENT if isinstance(subject, Failure) and is_of_agent(subject) else "The Workflow itself"
+    return line(names.within_task(subject.node_id) or subject.display_name) or of_none
 
 
 def _fixer(failure: Failure, *, can_retry: bool) -> str:

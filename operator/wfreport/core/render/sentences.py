@@ -32,6 +32,14 @@ _LOOK_UP: Final = lazy_pattern(r'^failed to look-up entrypoint/cmd for image ("[
 _QUOTA: Final = lazy_pattern(r"exceeded quota: ([^,]+), (.*)", re.DOTALL)
 
 
+AGENT: Final = "Argo's agent, which runs the HTTP and plugin steps"
+
+
+def is_of_agent(failure: Failure) -> bool:
+    """Return whether the pod of Argo's agent failed: no step has it, and the Workflow itself has no other pod."""
+    return failure.node_id is None and failure.pod_name is not None
+
+
 def failure_phrase(failure: Failure) -> str:
     """Describe what happened to a failed step, with the most relevant number."""
     return _PHRASES.get(failure.failure_class, _message)(failure)
@@ -130,8 +138,7 @@ def _explanation(failure: Failure) -> str:
 def _evicted(failure: Failure) -> str:
     low = _LOW_ON.search(failure.message or "")
     if low and AGENT_POD_FAILED.match(failure.message or ""):
-        agent = "the pod of Argo's agent, which runs the HTTP and plugin steps,"
-        return f"{agent} was evicted: its machine was low on {low[1]}"
+        return f"its pod was evicted, its machine was low on {low[1]}"
     if low is None:
         return after_lead("evicted", _explanation(failure))
     usage = _USAGE.search(failure.message or "")
@@ -251,7 +258,7 @@ def _unknown(failure: Failure) -> str:
         return f"its pod failed before its main container started{f' ({failure.reason})' if failure.reason else ''}"
     failed = next((one for one in failure.containers or () if one.exit_code), None)
     if AGENT_POD_FAILED.match(text) and failed:
-        return f"the pod of Argo's agent failed, exit code {failed.exit_code}{_colon(tidy(failed.message or ''))}"
+        return f"its pod failed, exit code {failed.exit_code}{_colon(tidy(failed.message or ''))}"
     return _message(failure)
 
 

@@ -1,13 +1,18 @@
 """Finds the origin of a Workflow, and links to other views of it."""
 
 from datetime import datetime
+from typing import Final
 
 from wfreport.api import argo
 from wfreport.api.argo import Workflow
+from wfreport.api.names import ANNOTATION_CREATOR, ANNOTATION_CREATOR_EMAIL, ANNOTATION_CREATOR_USERNAME
 from wfreport.api.run import Links, WorkflowSource
 from wfreport.api.wire import SHORT, TEXT
 from wfreport.core.redact.bounds import cut
 from wfreport.core.redact.text import TextSanitizer, clip
+
+_AT: Final = ".at."
+"""How Argo writes the sign of an e-mail address in a label (workflow/creator/creator.go)."""
 
 
 def find_source(workflow: Workflow) -> WorkflowSource | None:
@@ -23,9 +28,26 @@ def find_source(workflow: Workflow) -> WorkflowSource | None:
         scheduled_at=_scheduled_at(workflow),
         resubmitted_from=clip(labels.get(argo.LABEL_RESUBMITTED_FROM)),
         generate_name=clip(workflow.metadata.generate_name),
-        creator=clip(labels.get(argo.LABEL_CREATOR), SHORT),
+        creator=clip(_creator(workflow), SHORT),
     )
     return source if source.dump() else None
+
+
+def _creator(workflow: Workflow) -> str | None:
+    """Return who submitted it, by the name that people know: with single sign-on, Argo's label has only an id.
+
+    A resubmission by this operator has annotations about the user who submitted the first run.
+    """
+    labels, annotations = workflow.metadata.labels, workflow.metadata.annotations
+    names = (
+        labels.get(argo.LABEL_CREATOR_USERNAME),
+        labels.get(argo.LABEL_CREATOR_EMAIL, "").replace(_AT, "@"),
+        labels.get(argo.LABEL_CREATOR),
+        annotations.get(ANNOTATION_CREATOR_USERNAME),
+        annotations.get(ANNOTATION_CREATOR_EMAIL, "").replace(_AT, "@"),
+        annotations.get(ANNOTATION_CREATOR),
+    )
+    return next(filter(None, names), None)
 
 
 def _scheduled_at(workflow: Workflow) -> datetime | None:

@@ -14,7 +14,7 @@ from wfreport.core.redact.printable import strip_invisible
 from wfreport.core.render.columns import StepLabels, step_name
 from wfreport.core.render.equal_failures import LeadingGroup
 from wfreport.core.render.phrases import name, tidy
-from wfreport.core.render.sentences import failure_phrase, waiting_phrase
+from wfreport.core.render.sentences import AGENT, failure_phrase, is_of_agent, waiting_phrase
 from wfreport.core.render.stall import HUNG, stalled_clause
 from wfreport.core.timing.durations import short_duration
 
@@ -135,6 +135,8 @@ def _subject(display_name: str | None) -> str:
 
 def _step(failure: Failure) -> str:
     """Return the name of the failed step. The last attempt of a step has the step's name, without its number."""
+    if is_of_agent(failure):
+        return AGENT
     step = _subject(step_name(failure))
     if failure.role != Role.EXIT_HANDLER:
         return step
