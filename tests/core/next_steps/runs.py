@@ -14,7 +14,7 @@ WAIT_REASONS = sorted(
     {
         *CLASS_OF_WAIT, *ORDINARY_WAITS, *HUNG_REASONS, "NotStarted", "RetryNotStarted", "HTTPPending", "PluginPending",
         "Pending", "ContainerCreating", "PodInitializing", "PodRestarting", "CrashLoopBackOff", "DeadlinePassed",
-        "OfANewerVersion",
+        "LockLimitMissing", "OfANewerVersion",
     }
 )  # fmt: skip
 

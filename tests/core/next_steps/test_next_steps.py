@@ -858,3 +858,11 @@ def test_what_is_due_only_after_another_failure_says_so_and_nothing_else(
 def test_an_argoexec_of_another_version_is_not_one_without_rights() -> None:
     failure = a_failure(FailureClass.CONTROLLER_ERROR, "wait: Error (exit code 1): unknown flag: --loglevel")
     assert "Let Argo's controller and argoexec have the same version" in sentences(next_steps(a_failed(failure)))
+
+
+def test_the_limit_that_a_semaphore_lacks_is_looked_up() -> None:
+    wait = a_wait("LockLimitMissing", "Failed to get semaphore limit for ops/ConfigMap/limits/deploys")
+    steps = next_steps(a_waiting(wait))
+    assert (lines(steps)[0], steps[0].namespace) == ("kubectl get configmap limits -o yaml", "ops")
+    assert "set the key deploys of the ConfigMap limits" in sentences(steps)
+    assert lines(next_steps(a_waiting(a_wait("LockLimitMissing")))) == ["wfreport show wf --watch"]

@@ -349,3 +349,13 @@ def test_a_wait_for_the_agent_begins_with_what_keeps_its_pod_from_starting() -> 
     )
     assert (entry.reason, entry.since_at, entry.pod_name) == ("HTTPPending", FIRST, None)
     assert entry.message == "its pod does not start: Unschedulable: 0/3 nodes"
+
+
+@pytest.mark.parametrize("is_step", [True, False])
+def test_a_semaphore_without_a_limit_is_a_problem(*, is_step: bool) -> None:
+    lock, message = "team/ConfigMap/limits/deploys", "Failed to get semaphore limit for team/ConfigMap/limits/deploys"
+    waiting = argo.SynchronizationStatus(waiting=lock)
+    node = a_node("wf.a", argo.Phase.PENDING, end=None, message=message, synchronization_status=waiting)
+    report = a_report(a_snapshot(node, phase=RUNNING) if is_step else a_snapshot(phase="Pending", message=message))
+    assert [(entry.reason, entry.pod_name) for entry in report.waiting or ()] == [("LockLimitMissing", None)]
+    assert "cannot get its lock" in (report.summary or "")

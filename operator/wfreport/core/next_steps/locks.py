@@ -12,6 +12,9 @@ _LOCK: Final = lazy_pattern(r"(?i)Waiting for ([a-z0-9][a-z0-9-]{0,62})/\w{1,40}
 _SEMAPHORE: Final = lazy_pattern(
     r"(?i)Waiting for ([a-z0-9][a-z0-9-]{0,62})/configmap/([a-z0-9][a-z0-9.-]{0,252})/([\w.-]{1,253}) lock"
 )
+_NO_LIMIT: Final = lazy_pattern(
+    r"(?i)semaphore limit for ([a-z0-9][a-z0-9-]{0,62})/configmap/([a-z0-9][a-z0-9.-]{0,252})/([\w.-]{1,253})"
+)
 _HOLDING: Final = ".status.synchronization.{0}.holding[*].{0}"
 _RUNNING: Final = "workflows.argoproj.io/completed!=true"
 
@@ -41,3 +44,14 @@ def limit_steps(text: str) -> Iterator[NextStep]:
             f"{semaphore[2]}."
         )
         yield kubectl("the limit", "edit", "configmap", semaphore[2], namespace=semaphore[1])
+
+
+def missing_limit_steps(text: str) -> Iterator[NextStep]:
+    """Yield where the limit of the semaphore should be that a message misses."""
+    semaphore = _NO_LIMIT.search(text)
+    if semaphore:
+        question = f"is it there, with a number above 0 under the key {semaphore[3]}?"
+        yield kubectl(question, "get", "configmap", semaphore[2], "-o", "yaml", namespace=semaphore[1])
+        yield NextStep(
+            f"If not, set the key {semaphore[3]} of the ConfigMap {semaphore[2]}; nobody gets the lock before."
+        )

@@ -57,6 +57,7 @@ _WAITS: Final[dict[str, Prospect]] = {
     "Suspended": Prospect(Owner.USER, WAITS_FOR_A_PERSON),
     "WorkflowSuspended": Prospect(Owner.USER, WAITS_FOR_A_PERSON),
     "LockWait": Prospect(Owner.USER, ENDS_WITH_OTHERS),
+    "LockLimitMissing": Prospect(Owner.USER, STARTS_WHEN_CORRECTED),
     "ParallelismLimit": Prospect(Owner.USER, ENDS_WITH_OTHERS),
     "Stopping": Prospect(Owner.USER, "it ends with the steps that still run"),
     "PodFailed": Prospect(Owner.PLATFORM, NEW_RUN_MAY_HELP),

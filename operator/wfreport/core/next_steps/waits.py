@@ -14,7 +14,7 @@ from wfreport.core.next_steps.commands import (
     wfreport,
 )
 from wfreport.core.next_steps.configuration import claim_steps, image_steps, object_steps
-from wfreport.core.next_steps.locks import holder_steps, limit_steps
+from wfreport.core.next_steps.locks import holder_steps, limit_steps, missing_limit_steps
 from wfreport.core.next_steps.model import CONTROLLER, CONTROLLER_NAMESPACE, NextStep, ReportedRun
 from wfreport.core.next_steps.quotas import quota_steps
 from wfreport.core.next_steps.scheduling import scheduling_steps
@@ -59,6 +59,11 @@ def _workflow_suspended(wait: Waiting, run: ReportedRun) -> Steps:  # noqa: ARG0
 def _lock(wait: Waiting, run: ReportedRun) -> Steps:
     yield from holder_steps(wait.message or "", run)
     yield from limit_steps(wait.message or "")
+    yield follow(run)
+
+
+def _no_limit(wait: Waiting, run: ReportedRun) -> Steps:
+    yield from missing_limit_steps(wait.message or "")
     yield follow(run)
 
 
@@ -120,6 +125,7 @@ _BY_REASON: Final[dict[str, Callable[[Waiting, ReportedRun], Steps]]] = {
     "Suspended": _suspended,
     "WorkflowSuspended": _workflow_suspended,
     "LockWait": _lock,
+    "LockLimitMissing": _no_limit,
     "Backoff": _by_itself,
     "ParallelismLimit": _parallelism,
     "Stopping": _stopping,

@@ -321,6 +321,7 @@ _WAITS: Final = {
     "HTTPPending": "is waiting for Argo's agent",
     "PluginPending": "is waiting for Argo's agent",
     "LockWait": "is waiting for a lock",
+    "LockLimitMissing": "cannot get its lock",
     "QuotaExceeded": "exceeds a quota",
     "ErrImagePull": "cannot pull its image",
     "ImagePullBackOff": "cannot pull its image",

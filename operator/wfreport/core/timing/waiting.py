@@ -38,6 +38,7 @@ _STARTING = "Pending"
 """Reason of a pod that exists, or will soon, if the cause of its wait is unknown."""
 
 _REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (lazy_pattern(r"^Failed to get semaphore limit"), "LockLimitMissing"),  # sync/semaphore.go:230
     (lazy_pattern(r"^Waiting for \S+ lock"), "LockWait"),  # sync/semaphore.go:233
     (lazy_pattern(r"exceeded quota"), "QuotaExceeded"),  # operator.go:3621
     (lazy_pattern(r"failed to look-up entrypoint"), "ImageCommandLookupFailed"),
@@ -282,7 +283,7 @@ def _waiting_reason(node: Node) -> str | None:
     if node.phase != Phase.PENDING:
         return None
     if node.synchronization_status and node.synchronization_status.waiting:
-        return "LockWait"
+        return "LockLimitMissing" if _reason(node.message) == "LockLimitMissing" else "LockWait"
     if node.type in (NodeType.HTTP, NodeType.PLUGIN):
         return f"{node.type}Pending"
     return _reason(node.message) or (_STARTING if node.type == NodeType.POD else None)
@@ -298,6 +299,6 @@ def _reason(message: str) -> str | None:
 
 def _existing_pod(snapshot: Snapshot, node: Node, reason: str) -> str | None:
     """Return the name of the pod that waits. None exists yet if the node waits for a lock or the pod was refused."""
-    if reason in ("LockWait", "QuotaExceeded", "ImageCommandLookupFailed", "Forbidden"):
+    if reason in ("LockWait", "LockLimitMissing", "QuotaExceeded", "ImageCommandLookupFailed", "Forbidden"):
         return None
     return pod_name(snapshot.workflow, node)
