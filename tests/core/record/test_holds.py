@@ -64,6 +64,7 @@ def test_a_report_shows_what_keeps_an_action_that_is_due_from_being_performed() 
     ("reason", "decided", "phase"),
     [
         (HoldReason.EVIDENCE_PENDING, {}, "Failed"),
+        (HoldReason.NO_ACTION_CONFIGURED, {}, "Failed"),
         (HoldReason.RUN_ACTIVE, {}, "Running"),
         (HoldReason.RUN_SUCCEEDED, {}, "Succeeded"),
         ("OOMKilled", {"action": ActionType.RESUBMIT}, "Failed"),

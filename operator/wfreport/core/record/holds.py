@@ -1,4 +1,4 @@
-"""Holds that a report shows: those that last, not those that end within seconds."""
+"""Holds that a report shows: those that last and hold an action, not those that end within seconds."""
 
 from datetime import datetime
 from typing import Final
@@ -14,10 +14,15 @@ from wfreport.core.decide.model import Decision
 from wfreport.core.redact.bounds import cut
 from wfreport.core.redact.printable import strip_invisible
 
-_TRANSIENT: Final = frozenset(
-    {HoldReason.STALE_OBSERVATION, HoldReason.EVIDENCE_PENDING, HoldReason.ALREADY_REMEDIATED}
+_OMITTED: Final = frozenset(
+    {
+        HoldReason.STALE_OBSERVATION,
+        HoldReason.EVIDENCE_PENDING,
+        HoldReason.ALREADY_REMEDIATED,
+        HoldReason.NO_ACTION_CONFIGURED,
+    }
 )
-"""Holds that reports omit: they end soon, or the chain's summary shows more."""
+"""Holds that reports omit: they end soon, the chain's summary shows more, or the rule only notifies or labels."""
 
 _OF_HUNG_RUNS: Final = frozenset(
     {HoldReason.STALL_NOT_DUE, HoldReason.CANNOT_HELP, HoldReason.RUN_STOPPING, HoldReason.STOP_INEFFECTIVE}
@@ -65,7 +70,7 @@ def hold_of(decision: Decision, enforcement: Enforcement, obstacle: Obstacle | N
         return None
     if enforcement.action is EnforcementAction.AWAIT_APPROVAL and enforcement.hold is not None:
         return _held(policy, decision, enforcement.hold.reason, enforcement.hold.message, enforcement.recheck_at)
-    if decision.action is not None or decision.reason in _TRANSIENT:
+    if decision.action is not None or decision.reason in _OMITTED:
         return None
     recheck_at = None if decision.reason in _WITHOUT_RECHECK_TIME else decision.recheck_at
     return _held(policy, decision, decision.reason, decision.message, recheck_at)
