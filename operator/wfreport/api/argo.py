@@ -1,7 +1,6 @@
 """The read-model of ``argoproj.io/v1alpha1``: only the fields in use, decoded by msgspec.
 
-Names and meanings are Argo's (``workflow_types.go``, ``common.go``). Phases and types are plain strings, because newer
-versions add values, and an unknown value must not be an error.
+Names and meanings are Argo's (``workflow_types.go``, ``common.go``). Phases and types are strings: versions add some.
 """
 
 from datetime import datetime
@@ -306,6 +305,7 @@ class WorkflowSpec(Struct, frozen=True):
     on_exit: str = ""
     hooks: dict[str, object] = {}
     active_deadline_seconds: int | None = None
+    parallelism: int | None = None
     pod_spec_patch: str = ""
     service_account_name: str = ""
     executor: dict[str, object] | None = None

@@ -19,6 +19,7 @@ class FailureReason(StrEnum):
     ARGUMENTS_TOO_LONG = "ArgumentsTooLong"
     COMMAND_NOT_FOUND = "CommandNotFound"
     COMMAND_NOT_STARTED = "CommandNotStarted"
+    CONTAINER_CANNOT_RUN = "ContainerCannotRun"
     EXEC_FORMAT_ERROR = "ExecFormatError"
     FORBIDDEN = "Forbidden"
     MISSING_REFERENCE = "MissingReference"
@@ -75,6 +76,9 @@ FAILURE_REASON_MEANINGS: dict[FailureReason, str] = {
     FailureReason.ARGUMENTS_TOO_LONG: "Arguments and environment are longer than the kernel allows.",
     FailureReason.COMMAND_NOT_FOUND: "The image has no program of the template's command.",
     FailureReason.COMMAND_NOT_STARTED: "The program of the template's command exists and could not be started.",
+    FailureReason.CONTAINER_CANNOT_RUN: (
+        "The container runtime could not start the container: for a mount, a user, a device, or the machine itself."
+    ),
     FailureReason.EXEC_FORMAT_ERROR: (
         "The machine cannot execute the program: it is for another CPU architecture, or a script without `#!`."
     ),

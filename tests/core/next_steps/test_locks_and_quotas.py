@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.core.next_steps.runs import a_failed, a_failure, a_waiting, lines, sentences
+from tests.core.next_steps.runs import a_failed, a_failure, a_stalled, a_waiting, lines, sentences
 
 from wfreport.api.classes import FailureClass
 from wfreport.api.report import Waiting
@@ -78,3 +78,11 @@ def test_who_uses_what_is_exhausted_is_listed(requested: str, command: str | Non
     assert [line for line in shown if line.startswith("kubectl get")] == ([command] if command else [])
     assert ("argo list --running" in shown) == (command != "kubectl get pvc")
     assert shown[-1] == "argo retry wf"
+
+
+def test_the_parallelism_that_daemons_use_up_is_to_be_raised() -> None:
+    message = "daemons use up the Workflow's parallelism of 2, so no other step can start: db, cache"
+    steps = next_steps(a_stalled("NothingScheduled", message))
+    assert steps[0].text == "Raise spec.parallelism above the number of daemons: Argo counts their pods as well."
+    assert not any("restart" in line for line in lines(steps))
+    assert any("restart" in line for line in lines(next_steps(a_stalled("NothingScheduled", "no step runs"))))

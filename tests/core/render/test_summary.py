@@ -292,6 +292,20 @@ def test_a_wait_is_described_in_plain_words(reason: str, message: str, phrase: s
 # --- texts
 
 
+_MERGED = f"/var/lib/docker/overlay2/{'8340' * 16}/merged"
+OLD_RUNC = (
+    f'OCI runtime create failed: container_linux.{"go"}:3: starting container process caused "process_linux.{"go"}:4: '
+    rf"container init caused \"rootfs_linux.{'go'}:58: mounting \\\"/var/lib/kubelet/pods/c64c85b8-9681-11ea-be06-0ec0"
+    rf"/volume-subpaths/input-artifacts/main/2\\\" to rootfs \\\"{_MERGED}\\\" at \\\"{_MERGED}/workdir\\\" caused "
+    r'\\\"not a directory\\\"\"": unknown: Are you trying to mount a directory onto a file (or vice-versa)? Check it'
+)
+NEW_RUNC = (
+    "OCI runtime create failed: runc create failed: unable to start container process: error during container init: "
+    'error mounting "/a/..data" to rootfs at "/etc/app.conf": mount src=/x, dst=/y, flags=0x5001: not a directory: '
+    "unknown: Are you trying to mount a directory onto a file (or vice-versa)?"
+)
+
+
 @pytest.mark.parametrize(
     ("text", "tidied"),
     [
@@ -325,6 +339,12 @@ def test_a_wait_is_described_in_plain_words(reason: str, message: str, phrase: s
                 "unknown"
             ),
             "error during container init: mkdir /s: not a directory",
+        ),
+        (OLD_RUNC, "mounting /var/lib/kubelet/pods/c6…s/input-artifacts/main/2 at /workdir caused: not a directory"),
+        (NEW_RUNC, 'error mounting "/a/..data" at "/etc/app.conf": not a directory'),
+        (
+            r'container create failed: time="2020-03-03T10:00:00Z" level=error msg="exec: \"foo\": no"',
+            r"exec: \"foo\": no",
         ),
         ('Pod "a-1" is invalid: spec.x: Required value', "its pod is invalid: spec.x: Required value"),
         (

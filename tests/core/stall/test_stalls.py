@@ -264,6 +264,21 @@ def test_a_run_that_waits_for_nothing_is_found(kind: str) -> None:
     assert reason_of(document) == reason
 
 
+@pytest.mark.parametrize("place", ["spec", "template"])
+def test_daemons_that_use_up_the_parallelism_of_their_run_are_named(place: str) -> None:
+    limit = {"parallelism": 2}
+    where = {"spec": limit} if place == "spec" else {"status": {"storedWorkflowTemplateSpec": limit}}
+    one, other = node("db", daemoned=True), node("cache", daemoned=True)
+    finding, _ = found(workflow(ROOT, one, other, **where))
+    assert finding is not None
+    assert finding.suspicion.message == (
+        "daemons use up the Workflow's parallelism of 2, so no other step can start: db, cache"
+    )
+    alone, _ = found(workflow(ROOT, one, node("train", "Succeeded"), **where))
+    assert alone is not None
+    assert alone.suspicion.message == "no step runs or waits, and Argo has not created the next one"
+
+
 def test_a_backoff_that_is_long_over_is_found() -> None:
     backoff = node("train", "Running", "Retry", message="Backoff for 2 minutes 30 seconds", children=["wf.train(0)"])
     document = workflow(node("", kind="DAG"), backoff, node("train(0)", "Failed"))

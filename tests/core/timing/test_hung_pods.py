@@ -8,7 +8,7 @@ import pytest
 from tests.builders import a_node, a_report, a_snapshot, at
 from tests.core.pods import an_event, ended, waits
 
-from wfreport.api.argo import Metadata, NodeType, Phase
+from wfreport.api.argo import Metadata, NodeType, Phase, WorkflowSpec
 from wfreport.api.kubernetes import (
     ContainerState,
     ContainerStatus,
@@ -123,6 +123,11 @@ def test_a_pod_that_has_ended_explains_a_step_that_has_not(pod: Pod, reason: str
             "Argo's wait container exited with code 137 (OOMKilled)",
         ),
         (
+            a_pod(runs("main"), ended("wait", 0)),
+            "ExecutorFailed",
+            "Argo's wait container has ended, and main still runs: nothing will end its step",
+        ),
+        (
             a_pod(ended("main", 0), waits("wait", "ErrImageNeverPull"), phase="Pending"),
             "ExecutorFailed",
             "Argo's wait container cannot start: ErrImageNeverPull",
@@ -147,6 +152,21 @@ def test_a_container_or_a_machine_that_failed_explains_a_step_that_runs_for_argo
     assert (wait.reason, wait.message) == (reason, message)
 
 
+def test_a_daemon_goes_on_without_argos_container() -> None:
+    run = a_snapshot(a_node("wf", RUNNING, end=None, daemoned=True), phase=RUNNING)
+    pod = a_pod(runs("main"), ended("wait", 0))
+    assert a_report(run, evidence={"wf": PodEvidence(pod)}, now=at(9999)).waiting is None
+
+
+def test_a_step_that_a_stop_does_not_end_tells_of_both() -> None:
+    run = a_snapshot(a_node("wf", RUNNING, end=None), phase=RUNNING, spec=WorkflowSpec(shutdown="Terminate"))
+    pod = a_pod(runs("main"), ended("wait", 1))
+    (wait,) = a_report(run, evidence={"wf": PodEvidence(pod)}, now=at(9999)).waiting or []
+    assert wait.message == (
+        "Argo's wait container exited with code 1; the Workflow is being stopped (shutdown Terminate)"
+    )
+
+
 def test_a_machine_is_silent_while_its_newest_event_says_so_and_the_pod_is_unready() -> None:
     unready = a_pod(runs("main"), runs("wait"), conditions=[PodCondition(type="Ready", status="False")])
     gone = an_event("NodeNotReady Node is not ready", 5)
@@ -165,7 +185,6 @@ def test_a_machine_is_silent_while_its_newest_event_says_so_and_the_pod_is_unrea
     [
         a_pod(runs("main"), runs("wait")),
         a_pod(runs("main"), waits("wait", "ContainerCreating")),
-        a_pod(runs("main"), ended("wait", 0)),
         a_pod(ended("a", 0), runs("b"), runs("wait")),
         a_pod(ended("main", 0), ended("wait", 0)),
         a_pod(),
@@ -175,7 +194,6 @@ def test_a_machine_is_silent_while_its_newest_event_says_so_and_the_pod_is_unrea
     ids=[
         "runs",
         "wait starts",
-        "wait has ended well",
         "one container of two",
         "all ended",
         "no status",

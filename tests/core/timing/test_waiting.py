@@ -12,7 +12,7 @@ from tests.builders import a_node, a_report, a_snapshot, at
 from tests.core.stall.stall_objects import START, node, workflow
 
 from wfreport.api import argo
-from wfreport.api.argo import NodeType, Phase, SynchronizationStatus
+from wfreport.api.argo import Metadata, NodeType, Phase, SynchronizationStatus
 from wfreport.api.kubernetes import (
     ContainerState,
     ContainerStatus,
@@ -159,6 +159,8 @@ def a_pod(waiting: StateWaiting | None = None, *conditions: PodCondition) -> Pod
 STARTING = StateWaiting(reason="PodInitializing")
 NOT_PLACED = PodCondition(type="PodScheduled", status="False", reason="Unschedulable", message="0/3 nodes")
 MOUNT = Event(reason="FailedMount", message='configmap "nope" not found', last_timestamp=at(9))
+VAGUE = Event(reason="FailedMount", message="Unable to attach or mount volumes: x", last_timestamp=at(60))
+NOT_MOUNTED = ("FailedMount", VAGUE.message)
 OLDER = Event(reason="FailedCreatePodSandBox", message="no IP", event_time=at(5))
 
 
@@ -172,6 +174,10 @@ OLDER = Event(reason="FailedCreatePodSandBox", message="no IP", event_time=at(5)
         (PodEvidence(a_pod(None, NOT_PLACED)), ("Unschedulable", "0/3 nodes")),
         (PodEvidence(a_pod(STARTING), (OLDER, MOUNT, Event(reason="Pulled"))), ("FailedMount", MOUNT.message)),
         (PodEvidence(None, (Event(reason="FailedMount", message="undated"), OLDER)), (OLDER.reason, OLDER.message)),
+        (PodEvidence(None, (MOUNT, VAGUE)), (MOUNT.reason, MOUNT.message)),
+        (PodEvidence(None, (VAGUE,)), (VAGUE.reason, VAGUE.message)),
+        (PodEvidence(a_pod(STARTING), (MOUNT, msgspec.structs.replace(VAGUE, last_timestamp=at(999)))), NOT_MOUNTED),
+        (PodEvidence(a_pod(STARTING), (MOUNT, Event(reason="Pulled", last_timestamp=at(10)))), ("Pending", None)),
     ],
 )
 def test_a_pod_that_does_not_start_gives_the_reason(
@@ -180,6 +186,24 @@ def test_a_pod_that_does_not_start_gives_the_reason(
     run = a_snapshot(a_node("wf", Phase.PENDING, end=None), phase=RUNNING)
     (entry,) = a_report(run, evidence={"wf": evidence} if evidence else {}).waiting or []
     assert (entry.reason, entry.message) == expected
+
+
+@pytest.mark.parametrize(
+    ("pod", "reasons"),
+    [
+        (msgspec.structs.replace(a_pod(), status=PodStatus(phase="Pending")), ["FailedMount"]),
+        (msgspec.structs.replace(a_pod(), status=PodStatus(phase="Running")), []),
+        (Pod(metadata=Metadata(creation_timestamp=at(-60)), status=PodStatus(phase="Pending")), []),
+        (None, []),
+    ],
+    ids=["pending", "running", "of an earlier run", "no pod"],
+)
+def test_a_pod_that_does_not_start_gives_the_reason_of_a_step_that_runs_for_argo(
+    pod: Pod | None, reasons: list[str]
+) -> None:
+    run = a_snapshot(a_node("wf", RUNNING, end=None), a_node("other", RUNNING, NodeType.DAG, end=None), phase=RUNNING)
+    waiting = a_report(run, evidence={"wf": PodEvidence(pod, (MOUNT,))}).waiting or []
+    assert [entry.reason for entry in waiting] == reasons
 
 
 def test_argos_reason_takes_precedence_over_that_of_the_pod() -> None:

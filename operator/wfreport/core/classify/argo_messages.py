@@ -14,6 +14,7 @@ from wfreport.core.classify.artifact_messages import OF_API_SERVER, OTHER_VERSIO
 from wfreport.core.classify.kubelet_messages import NETWORK_ERRORS, REGISTRY_ERRORS
 from wfreport.core.classify.message_patterns import MessagePattern, PatternList, message_pattern
 from wfreport.core.classify.refusals import LOCK_REFUSALS, QUOTA_REFUSALS, RefusalMessage
+from wfreport.core.classify.runtime_messages import RUNTIME_REFUSALS
 
 _LOST_RESULT: Final = message_pattern(
     r"could not be parsed as a JSON list: \{\{(?:steps|tasks)\.[^{}\s]{1,512}\.outputs\."
@@ -24,6 +25,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     # --- Argo's prefix for states that should be impossible (sync_manager.go:614)
     RefusalMessage(message_pattern(r"^bug: "), Class.CONTROLLER_ERROR, "ControllerError"),
     *QUOTA_REFUSALS,
+    *RUNTIME_REFUSALS,
     RefusalMessage(
         message_pattern(r"failed calling webhook .{0,600}(?:x509: |could not find the requested resource)", re.DOTALL),
         Class.CONTROLLER_ERROR,

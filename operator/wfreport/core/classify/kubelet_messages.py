@@ -182,7 +182,11 @@ STARTUP_ERRORS: Final = message_pattern(
     r"cgroup config(?:uration)?: unable to start unit|\bdbus: |sync pipe|container init exited prematurely|"
     r"(?:parent snapshot|snapshot) \S{1,300} does not exist|no running task found|layer not known|"
     r"requests that are timing out in CRI-O|\(probably exited\) json message|structure needs cleaning|"
-    r"/volume-subpaths/.{1,600}no such file or directory|failed to prepare subPath|"
+    r"/volume-subpaths/.{1,600}no such file or directory|failed to (?:prepare subPath|create subPath directory)|"
+    r"(?:apply(?:ing)?|setting) cgroup config(?!.{0,400}invalid argument)|(?:join or|failed to) create cgroup|"
+    r"exec setns process|"
+    r"unable to retrieve OCI runtime error|did not terminate suc{1,2}essfully|failed to mount rootfs component|"
+    r"Thin Pool has|"
     r"failed to sync (?:secret|configmap) cache|"
     r"nvidia-container-cli: (?:initialization|detection|device|mount|driver) error|nvml: |GPU is lost"
 )

@@ -13,14 +13,35 @@ from msgspec import Struct
 from wfreport.api.kubernetes import Event, Pod
 from wfreport.core.snapshot.model import PodEvidence
 from wfreport.core.snapshot.pod_states import all_statuses, unscheduled, waiting_states
+from wfreport.imports import lazy_pattern
 
 STARTING_REASONS: Final = frozenset({"Pending", "ContainerCreating", "PodInitializing"})
 """Reasons of every starting pod. They are no problem unless they last long."""
 
 STARTUP_FAILURE_EVENTS: Final = frozenset(
-    {"FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox", "FailedPostStartHook", "NetworkNotReady"}
+    {
+        "FailedMount",
+        "FailedMapVolume",
+        "FailedMountOnFilesystemMismatch",
+        "FailedAttachVolume",
+        "FailedCreatePodSandBox",
+        "FailedCreatePodContainer",
+        "FailedPrepareDynamicResources",
+        "FailedResourceClaimCreation",
+        "FailedPostStartHook",
+        "FailedValidation",
+        "NetworkNotReady",
+    }
 )
 """Reasons of Events that explain why a scheduled pod does not start."""
+
+
+_PROGRESS_EVENTS: Final = frozenset({"Pulling", "Pulled", "Created", "Started"})
+"""Reasons of Events that show that the kubelet has overcome what is older: it pulls images when all is mounted."""
+
+_VAGUE: Final = lazy_pattern(r"Unable to (?:attach or )?mount volumes|timed? ?out (?:expired )?waiting for volumes")
+_REPEATED_SECONDS: Final = 300
+"""The kubelet tries again after two minutes at the latest; a volume that it has mounted since then tells nothing."""
 
 
 class PendingReason(Struct, frozen=True):
@@ -77,9 +98,27 @@ def _scheduling_reason(pod: Pod) -> PendingReason | None:
 
 
 def _event_reason(events: Sequence[Event]) -> PendingReason | None:
-    failures = [event for event in events if event.reason in STARTUP_FAILURE_EVENTS]
+    progress = max((last_observed_at(event) for event in events if event.reason in _PROGRESS_EVENTS), default=0.0)
+    failures = [
+        event for event in events if event.reason in STARTUP_FAILURE_EVENTS and last_observed_at(event) >= progress
+    ]
     newest = max(failures, key=last_observed_at, default=None)
-    return PendingReason(newest.reason, newest.message, _began_at(newest)) if newest else None
+    told = _telling(newest, failures) if newest else None
+    return PendingReason(told.reason, told.message, _began_at(told)) if told else None
+
+
+def _telling(newest: Event, failures: Sequence[Event]) -> Event:
+    """Return the newest Event; if it only lists the volumes that are not mounted, a recent one that has the cause."""
+    if not is_vague_about_volumes(newest.message):
+        return newest
+    since = last_observed_at(newest) - _REPEATED_SECONDS
+    causes = (one for one in failures if last_observed_at(one) >= since and not is_vague_about_volumes(one.message))
+    return max(causes, key=last_observed_at, default=newest)
+
+
+def is_vague_about_volumes(message: str) -> bool:
+    """Return whether the kubelet only tells that it gave up waiting for volumes, and not why."""
+    return _VAGUE.match(message) is not None
 
 
 def _began_at(event: Event) -> datetime | None:

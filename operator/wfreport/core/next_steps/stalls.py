@@ -22,6 +22,7 @@ from wfreport.core.snapshot.pod_states import is_argos_container
 from wfreport.imports import lazy_pattern
 
 Steps = Iterator[NextStep]
+_DAEMONS: Final = "daemons use up the Workflow's parallelism"
 _LABEL_WORKFLOW: Final = "workflows.argoproj.io/workflow"
 _LABEL_COMPLETE: Final = "workflows.argoproj.io/report-outputs-completed=true"
 _ALIVE: Final = lazy_pattern(r", and (\w[\w.-]{0,252}(?:, \w[\w.-]{0,252}){0,20}) keeps? (?:the pod|it) alive")
@@ -175,7 +176,11 @@ def _agent_gone(stalled: Stalled, run: ReportedRun) -> Steps:
     yield from end_and_resubmit(run)
 
 
-def _nothing_scheduled(_: Stalled, run: ReportedRun) -> Steps:
+def _nothing_scheduled(stalled: Stalled, run: ReportedRun) -> Steps:
+    if _DAEMONS in (stalled.message or ""):
+        yield NextStep("Raise spec.parallelism above the number of daemons: Argo counts their pods as well.")
+        yield from end_and_resubmit(run)
+        return
     yield controller_log(run)
     yield restart_controller()
     yield from end_and_resubmit(run, "if that does not help, end this run")

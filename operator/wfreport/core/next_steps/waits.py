@@ -110,6 +110,15 @@ def _ended(wait: Waiting, run: ReportedRun) -> Steps:
     yield follow(run)
 
 
+def _executor_failed(wait: Waiting, run: ReportedRun) -> Steps:
+    if wait.pod_name:
+        yield describe_pod(wait.pod_name, "the state of each container")
+        yield kubectl(
+            "nothing reports how it ends: delete the pod; the step then fails", "delete", "pod", wait.pod_name
+        )
+    yield follow(run)
+
+
 def _silent(wait: Waiting, run: ReportedRun) -> Steps:
     yield kubectl("which machines are ready", "get", "nodes", namespace="")
     yield from _ended(wait, run)
@@ -139,7 +148,7 @@ _BY_REASON: Final[dict[str, Callable[[Waiting, ReportedRun], Steps]]] = {
     "PodTerminating": _ended,
     "MainNotStarted": _ended,
     "MainEnded": _ended,
-    "ExecutorFailed": _ended,
+    "ExecutorFailed": _executor_failed,
     "MachineSilent": _silent,
     "DeadlinePassed": _not_ended,
 }

@@ -33,7 +33,14 @@ _REWRITTEN: Final = (
         "",
     ),
     (lazy_pattern(r": unknown$"), ""),
+    (lazy_pattern(r": (?:unknown: )?Are you trying to mount a directory onto a file .*", re.DOTALL), ""),
     (lazy_pattern(r"\bcontainer_linux\.go:\d+: starting container process caused:? "), ""),
+    (lazy_pattern(r"\b(?:process|rootfs)_linux\.go:\d+: (?:container init caused:? )?"), ""),
+    (lazy_pattern(r"^container create failed: time=\S{1,60} level=error msg=\"(.*?)\"?$"), r"\1"),
+    (lazy_pattern(r"\berror during container init: (?=error )"), ""),
+    (lazy_pattern(r" to rootfs(?= at )| to rootfs /\S+/merged(?= at )"), ""),
+    (lazy_pattern(r"/var/lib/docker/\w+/[0-9a-f]{64}/merged(?=/)"), ""),
+    (lazy_pattern(r": mount src=[^:]{1,600}, flags=0x[0-9a-f]+(?:, data=[^:]{1,600})?(?=: )"), ""),
     (lazy_pattern(r"\bfailed to copy: httpReadSeeker: failed open: (?:unexpected status code \S+: )?"), ""),
     (lazy_pattern(r"\. https://www\.docker\.com/increase-rate-limit$"), ""),
     (lazy_pattern(r"^no more retries "), ""),
@@ -75,6 +82,8 @@ _CALL_OF_DRIVER: Final = lazy_pattern(r"(?<=KFP driver: )driver\.\w{1,20}\([^\n]
 """Kubeflow's driver puts all its arguments before a cause."""
 
 _JSON_INSIDE: Final = lazy_pattern(r"(?<![:\s])[:\s]*(?:\{\s*\"|\[\s*[{\"]).*", re.DOTALL)
+_NESTED: Final = lazy_pattern(r" caused \\{0,15}\"")
+_NESTED_QUOTES: Final = lazy_pattern(r"\\{1,15}(?:\"|n\b)?|\"(?=:|$)|\"(?=\")")
 _TRACEBACK: Final = "Traceback (most recent call last):"
 _PANIC: Final = lazy_pattern(r"^panic: .*$", re.MULTILINE)
 
@@ -82,10 +91,19 @@ _PANIC: Final = lazy_pattern(r"^panic: .*$", re.MULTILINE)
 def tidy(text: str, limit: int = DETAIL_CHARACTERS) -> str:
     """Turn a message into a part of a sentence, on one line and within ``limit`` characters."""
     line = _essential_line(unwrap(text[:_READ_CHARACTERS].strip()))
+    line = _without_nested_quotes(line)
     for pattern, replacement in _REWRITTEN:
         line = pattern.sub(replacement, line)
     line = " ".join(_shortened(word) for word in _without_repetitions(line.split()))
     return _cut_before_the_cause(line.rstrip(" .:,"), limit)
+
+
+def _without_nested_quotes(line: str) -> str:
+    """Return a message of an old runc without the quotation marks in which it nests each cause, ever more of them."""
+    first = _NESTED.search(line)
+    if first is None:
+        return line
+    return line[: first.start()] + _NESTED_QUOTES.sub("", _NESTED.sub(" caused: ", line[first.start() :]))
 
 
 def _cut_before_the_cause(line: str, limit: int) -> str:

@@ -25,7 +25,9 @@ from wfreport.imports import lazy_pattern
 _UNCHANGED_BY_RETRY: Final = frozenset({FailureClass.TEMPLATE_ERROR, FailureClass.CONFIG_ERROR})
 _START_FAILURES: Final = ("FailedMount", "FailedScheduling", "Failed", "BackOff")
 """Reasons of Events that explain why a container could not start, the most specific first."""
-_VAGUE_EVENT: Final = lazy_pattern(r"^(?:Error: (?:ErrImagePull|ImagePullBackOff)|Back-off )")
+_VAGUE_EVENT: Final = lazy_pattern(
+    r"^(?:Error: (?:ErrImagePull|ImagePullBackOff)|Back-off |Unable to (?:attach or )?mount volumes)"
+)
 _LOW_ON: Final = lazy_pattern(r"The node was low on resource: ([\w-]+)\.")
 _USAGE: Final = lazy_pattern(r"Container (\S+) was using (\S+), request is (\S+?),")
 _LOOK_UP: Final = lazy_pattern(r'^failed to look-up entrypoint/cmd for image ("[^"]*")')
@@ -335,8 +337,16 @@ _WAITS: Final = {
     "RunContainerError": "cannot start",
     "Forbidden": "cannot start",
     "FailedMount": "cannot mount a volume",
+    "FailedMapVolume": "cannot mount a volume",
+    "FailedMountOnFilesystemMismatch": "cannot mount a volume",
     "FailedAttachVolume": "cannot attach a volume",
     "FailedCreatePodSandBox": "cannot start",
+    "FailedCreatePodContainer": "cannot start",
+    "FailedPrepareDynamicResources": "cannot start",
+    "FailedResourceClaimCreation": "cannot start",
+    "FailedPostStartHook": "cannot start",
+    "FailedValidation": "cannot start",
+    "NetworkNotReady": "cannot start",
     "Stopping": "has not ended yet",
     "PodFailed": "does not end",
     "PodSucceeded": "does not end",

@@ -19,6 +19,7 @@ _KNOWN: Final = frozenset({NodesState.READ, NodesState.NONE_YET})
 _LEAVES: Final = frozenset({NodeType.POD, NodeType.CONTAINER, NodeType.HTTP, NodeType.PLUGIN, NodeType.SUSPEND})
 _BACKOFF: Final = lazy_pattern(r"^Backoff for (.*)$")  # operator.go:1092, humanize.Duration
 _PART: Final = lazy_pattern(r"(\d{1,9}) (year|month|week|day|hour|minute|second)s?\b")
+_MAX_NAMED: Final = 5
 _HOUR: Final = 3600
 _DAY: Final = 24 * _HOUR
 _UNIT_SECONDS: Final = {
@@ -134,12 +135,37 @@ def _result_suspicion(node: Node, graces: StallGraces, since_at: datetime | None
 def _nothing_scheduled(snapshot: Snapshot, graces: StallGraces, since_at: datetime | None) -> Suspicion:
     root = snapshot.nodes.get(snapshot.workflow.metadata.name)
     has_ended = root is not None and root.phase not in UNFINISHED_PHASES
+    daemons = [] if has_ended else _daemons_in_the_way(snapshot)
+    if daemons:
+        return Suspicion(
+            StallReason.NOTHING_SCHEDULED,
+            f"daemons use up the Workflow's parallelism of {_parallelism(snapshot)}, so no other step can start: "
+            f"{', '.join(daemons[:_MAX_NAMED])}",
+            graces.seconds,
+            since_at,
+        )
     reason, message = StallReason.NOTHING_SCHEDULED, "no step runs or waits, and Argo has not created the next one"
     if has_ended and not _owes_exit_handler(snapshot):
         message = "all steps have ended, and Argo has not completed the Workflow"
     elif has_ended:
         reason, message = StallReason.EXIT_HANDLER_NOT_STARTED, "all steps have ended, and the exit handler has not run"
     return Suspicion(reason, message, graces.seconds, since_at, owed=Owed.PERHAPS)
+
+
+def _parallelism(snapshot: Snapshot) -> int | None:
+    """Return how many pods the Workflow may have at a time; None for any number."""
+    stored = snapshot.workflow.status.stored_workflow_template_spec
+    return snapshot.workflow.spec.parallelism or (stored.parallelism if stored else None)
+
+
+def _daemons_in_the_way(snapshot: Snapshot) -> list[str]:
+    """Return the daemons that run, if no other pod may run beside them: Argo counts them as well."""
+    limit = _parallelism(snapshot)
+    if limit is None:
+        return []
+    pods = (node for node in snapshot.nodes.values() if node.type == NodeType.POD and node.phase == Phase.RUNNING)
+    daemons = [node.display_name for node in pods if node.daemoned]
+    return daemons if len(daemons) >= limit else []
 
 
 def _owes_exit_handler(snapshot: Snapshot) -> bool:

@@ -20,6 +20,7 @@ from wfreport.core.snapshot.pod_states import (
     is_unready,
     latest_end,
     main_end,
+    main_statuses,
     terminated,
 )
 
@@ -71,7 +72,7 @@ def hung_pod(node: Node, evidence: PodEvidence | None, set_names: Collection[str
     ended = main_end(pod, set_names) if pod.status.phase == "Running" else None
     if ended and ended.alive:
         return _main_ended(ended)
-    by_container = _executor_failed(pod) or _not_started(pod) if node.phase == Phase.RUNNING else None
+    by_container = _executor_failed(pod, node) or _not_started(pod) if node.phase == Phase.RUNNING else None
     return by_container or _silent_machine(pod, evidence.events)
 
 
@@ -117,13 +118,19 @@ def _silent_machine(pod: Pod, events: Sequence[Event]) -> HungPod | None:
     return HungPod(MACHINE_SILENT, f"its machine{host} does not respond{f' ({text})' if text else ''}", None)
 
 
-def _executor_failed(pod: Pod) -> HungPod | None:
+def _executor_failed(pod: Pod, node: Node) -> HungPod | None:
     """Describe a running pod that Argo's own container does not serve: nothing will report how its step ends."""
+    alive = [one.name for one in main_statuses(pod) if one.state and one.state.running]
     for status in pod.status.container_statuses:
         if status.name in EXECUTOR_CONTAINERS:
             end, cause = terminated(status), _why_it_waits(status)
             if end and end.exit_code:
                 return HungPod(EXECUTOR_FAILED, f"Argo's {status.name} container {_how_it_ended(end)}", end.finished_at)
+            if end and alive and not node.daemoned:
+                message = (
+                    f"Argo's {status.name} container has ended, and {alive[0]} still runs: nothing will end its step"
+                )
+                return HungPod(EXECUTOR_FAILED, message, end.finished_at)
             if cause:
                 return HungPod(EXECUTOR_FAILED, f"Argo's {status.name} container cannot start: {cause}", None)
     return None

@@ -27,6 +27,7 @@ from wfreport.core.classify.pod_volumes import volume_clause
 from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.snapshot.model import PodEvidence, Snapshot, WaitingGraces
 from wfreport.core.snapshot.pod_names import agent_pod_name, pod_name
+from wfreport.core.snapshot.pod_states import is_of_an_earlier_run
 from wfreport.core.timing.durations import short_duration
 from wfreport.core.timing.hung_pods import HUNG_REASONS, hung_pod
 from wfreport.core.timing.lock_waits import NO_HOLDS, LockHolds, holders_clause
@@ -211,9 +212,20 @@ def _node_waits(snapshot: Snapshot, evidence: Mapping[str, PodEvidence]) -> Iter
     for node in snapshot.nodes.values():
         reason = _waiting_reason(node)
         wait = _hung(snapshot, node, evidence) if evidence else None
+        if not (wait or reason) and evidence and _has_pending_pod(snapshot, node, evidence):
+            reason = _STARTING
         wait = wait or (_node_wait(snapshot, node, reason, evidence) if reason else _stopping(snapshot, node))
         if wait is not None and node.id not in snapshot.tree.superseded_nodes:
             yield wait
+
+
+def _has_pending_pod(snapshot: Snapshot, node: Node, evidence: Mapping[str, PodEvidence]) -> bool:
+    """Return whether a step runs for Argo, and its pod has not started: early versions began with Running."""
+    if node.type != NodeType.POD or node.phase != Phase.RUNNING:
+        return False
+    own = evidence.get(pod_name(snapshot.workflow, node) or "")
+    pod = own.pod if own else None
+    return pod is not None and pod.status.phase == "Pending" and not is_of_an_earlier_run(pod, node)
 
 
 def _hung(snapshot: Snapshot, node: Node, evidence: Mapping[str, PodEvidence]) -> _Wait | None:
@@ -222,7 +234,11 @@ def _hung(snapshot: Snapshot, node: Node, evidence: Mapping[str, PodEvidence]) -
         return None
     name = pod_name(snapshot.workflow, node)
     found = hung_pod(node, evidence.get(name or ""), snapshot.tree.containers_of_sets.get(node.id, ()))
-    return _Wait(found.reason, found.message, found.since_at or node.started_at, node, name) if found else None
+    if found is None:
+        return None
+    shutdown = snapshot.workflow.spec.shutdown
+    message = f"{found.message}; {_being_stopped(shutdown)}" if shutdown else found.message
+    return _Wait(found.reason, message, found.since_at or node.started_at, node, name)
 
 
 def _stopping(snapshot: Snapshot, node: Node) -> _Wait | None:
@@ -233,9 +249,11 @@ def _stopping(snapshot: Snapshot, node: Node) -> _Wait | None:
         return None
     if shutdown == "Stop" and _OF_EXIT_HANDLER.search(node.name):
         return None
-    return _Wait(
-        "Stopping", f"the Workflow is being stopped (shutdown {shutdown})", None, node, _own_pod(snapshot, node)
-    )
+    return _Wait("Stopping", _being_stopped(shutdown), None, node, _own_pod(snapshot, node))
+
+
+def _being_stopped(shutdown: str) -> str:
+    return f"the Workflow is being stopped (shutdown {shutdown})"
 
 
 _OF_EXIT_HANDLER = lazy_pattern(r"\.onExit(?:$|[.\[(])")
