@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from msgspec import Struct, structs
+from msgspec import Struct, field, structs
 
+from wfreport.api.argo import Phase
 from wfreport.api.reasons import StallReason
 from wfreport.api.report import ReportStatus, Stalled
 from wfreport.cache.running import RunningWorkflow, RunningWorkflows
@@ -32,6 +33,7 @@ from wfreport.core.stall.model import (
 )
 from wfreport.core.stall.pod_rules import pods_seen
 from wfreport.core.stall.scan import RunScan, scan_run
+from wfreport.core.timing.hung_pods import EXECUTOR_FAILED, hung_pod
 from wfreport.kube.errors import ApiError, NotFoundError
 from wfreport.kube.objects import version_of
 from wfreport.kube.pods import Pods
@@ -58,10 +60,12 @@ class StallInspection(Struct, frozen=True):
     Attributes:
         verdict: whether it hangs.
         requeue_after_seconds: when to try again, if nothing else will; None for never.
+        doomed: evidence of pods, by name, that run for nothing, since Argo's own container in them has failed.
     """
 
     verdict: StallVerdict = UNKNOWN_VERDICT
     requeue_after_seconds: float | None = None
+    doomed: Mapping[str, PodEvidence] = field(default_factory=dict)
 
 
 class StallInspector:
@@ -123,7 +127,8 @@ class StallInspector:
         resumed_at = self._activity.resumed_at
         facts = structs.replace(facts, controller_silent_since_at=silent_since_at, controller_resumed_at=resumed_at)
         finding = choose_finding(suspicions, facts, first_seen=memory.first_seen, stored=stalled, now=now)
-        return StallInspection(StallVerdict(finding, lock_holds=self._lock_holds(namespace, scan)))
+        verdict = StallVerdict(finding, lock_holds=self._lock_holds(namespace, scan))
+        return StallInspection(verdict, doomed=_doomed(snapshot, memory.pods) if memory.pods else {})
 
     def _record_movement(
         self, snapshot: Snapshot, running: RunningWorkflow | None, newest_at: datetime | None, now: datetime
@@ -250,6 +255,17 @@ class StallInspector:
         self._metrics.evidence_failed.labels(type(error).__name__).inc()
         pairs = kv(namespace=namespace, error=type(error).__name__, reason=error.message)
         log.warning(message, extra=pairs | throttled(message, namespace))
+
+
+def _doomed(snapshot: Snapshot, pods: PodsSeen) -> dict[str, PodEvidence]:
+    """Return the pods in which Argo's own container has failed while the step goes on."""
+    doomed: dict[str, PodEvidence] = {}
+    for node_id, pod in pods.by_node.items():
+        node, evidence = snapshot.nodes.get(node_id), PodEvidence(pod)
+        found = hung_pod(node, evidence) if node and node.phase == Phase.RUNNING else None
+        if found and found.reason == EXECUTOR_FAILED:
+            doomed[pod.metadata.name] = evidence
+    return doomed
 
 
 def _blocks_deletion(suspicion: Suspicion) -> bool:

@@ -448,3 +448,14 @@ def test_a_foreground_deletion_waits_as_long_as_the_pods_of_the_run_may() -> Non
     slow = pod("wf.train", *WORKING, metadata={"deletionTimestamp": stamp(1260)})
     assert first_finding(document, (slow,), (), 1260) is None
     assert first_finding(document, (pod("wf.train", *WORKING),), (), HOUR) is not None
+
+
+def test_a_step_whose_executor_failed_does_not_hang_and_is_told_all_the_same() -> None:
+    failed = container("wait", 137, reason="OOMKilled")
+    world = StallWorld(START)
+    world.put_pod(pod("wf.train", container("main"), failed))
+    world.put_pod(pod("wf.other", *WORKING))
+    world.put_pod(pod("wf.done", container("main"), failed))
+    snapshot = world.put(workflow(ROOT, STEP, node("other"), node("done", "Succeeded")))
+    assert asyncio.run(world.poll_for(HOUR, snapshot)) is None
+    assert list(asyncio.run(world.inspect(snapshot)).doomed) == ["pod-wf.train"]
