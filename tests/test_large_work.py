@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+from typing import Final
 
 import pytest
 from tests.builders import a_node, a_snapshot
 from tests.core.hostile import packed_workflow
 
 from wfreport.api.argo import Phase
-from wfreport.core.snapshot.decode import decode_workflow
+from wfreport.core.snapshot.decode import decode_event, decode_pod, decode_workflow
 from wfreport.core.snapshot.model import PodEvidence
 from wfreport.large_work import (
     LARGE_EVIDENCE,
     MANY_STEPS,
     is_large,
+    is_large_evidence,
     is_large_json,
     run_by_size,
     run_by_steps,
@@ -40,6 +42,28 @@ def test_a_workflow_is_large_by_its_unpacked_nodes_or_by_its_evidence() -> None:
     small = a_snapshot(a_node("wf", Phase.FAILED))
     assert not is_large(small)
     assert is_large(small, *[PodEvidence()] * (LARGE_EVIDENCE + 1))
+
+
+LONG: Final = "m" * 5_000
+ENDED: Final = {"state": {"terminated": {"message": LONG}}, "lastState": {"waiting": {"message": "m"}}}
+POD_STATUSES: Final = [
+    {"message": LONG, "reason": LONG},
+    {"conditions": [{"message": LONG}] * 2},
+    {"initContainerStatuses": [ENDED], "containerStatuses": [ENDED, {}]},
+]
+
+
+@pytest.mark.parametrize("status", POD_STATUSES)
+def test_a_workflow_is_large_by_the_texts_of_its_pods(status: dict[str, object]) -> None:
+    small = a_snapshot(a_node("wf", Phase.FAILED))
+    assert is_large(small, PodEvidence(decode_pod({"status": status})))
+    assert not is_large(small, PodEvidence(decode_pod({"status": {"message": LONG}})))
+
+
+def test_a_workflow_is_large_by_the_texts_of_events_also_if_its_pod_is_gone() -> None:
+    event = decode_event({"message": LONG})
+    assert is_large_evidence(PodEvidence(events=(event, event)))
+    assert not is_large_evidence(PodEvidence(events=(event,)))
 
 
 def test_the_garbage_collector_waits_for_large_work_and_no_longer() -> None:

@@ -51,7 +51,7 @@ def is_large_json(raw: bytes) -> bool:
 
 def is_large(snapshot: "Snapshot", *evidence: "PodEvidence") -> bool:
     """Whether a Workflow, together with the evidence of its pods, is large."""
-    if snapshot.json_bytes > LARGE_BYTES or len(evidence) > LARGE_EVIDENCE:
+    if snapshot.json_bytes > LARGE_BYTES or is_large_evidence(*evidence):
         return True
     return snapshot.json_bytes > LARGE_FAILURES and _failure_characters(snapshot) > LARGE_FAILURES
 
@@ -123,6 +123,25 @@ def without_collections(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs)
         return work(*args, **kwargs)
     finally:
         gc.enable()
+
+
+def is_large_evidence(*evidence: "PodEvidence") -> bool:
+    """Whether the evidence of pods is large, by their number or their texts."""
+    return len(evidence) > LARGE_EVIDENCE or sum(map(_evidence_characters, evidence)) > LARGE_FAILURES
+
+
+def _evidence_characters(evidence: "PodEvidence") -> int:
+    """Return the length of the texts of a pod and its Events. Logs were searched when they were read."""
+    total = sum(len(event.message) + len(event.reason) for event in evidence.events)
+    if evidence.pod is None:
+        return total
+    status = evidence.pod.status
+    total += len(status.message) + len(status.reason) + sum(len(condition.message) for condition in status.conditions)
+    for container in (*status.init_container_statuses, *status.container_statuses):
+        for state in (container.state, container.last_state):
+            parts = (state.waiting, state.terminated) if state else ()
+            total += sum(len(part.message) + len(part.reason) for part in parts if part)
+    return total
 
 
 async def run_by_steps(steps: int, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

@@ -16,7 +16,7 @@ from wfreport.argoserver.workflows import ServerWorkflows
 from wfreport.cache.reports import ReportEntry
 from wfreport.core.snapshot.model import NodesState, Snapshot, Source
 from wfreport.evidence.archived_logs import ArchivedLogFetcher
-from wfreport.evidence.argo_server import ArgoServerFetcher
+from wfreport.evidence.argo_server import NODE_BYTES, ArgoServerFetcher
 from wfreport.kube.objects import NamespacedName
 from wfreport.metrics import Metrics
 from wfreport.runtime.workqueue import QueueLimits, WorkQueue
@@ -153,6 +153,16 @@ async def test_the_number_of_cached_nodes_is_bounded() -> None:
     world = World(max_cached_nodes=3)
     for name in ("a", "b", "c"):
         world.runs.response = a_run(name=name)
+        world.fetcher.with_nodes(offloaded(a_run(name=name)))
+        await world.fetch()
+    states = [world.fetcher.with_nodes(offloaded(a_run(name=name))).nodes_state for name in ("a", "b", "c")]
+    assert states == [NodesState.OFFLOADED, NodesState.OFFLOADED, NodesState.READ]
+
+
+async def test_cached_nodes_with_long_texts_count_as_several() -> None:
+    world = World(max_cached_nodes=100)
+    for name in ("a", "b", "c"):
+        world.runs.response = replace(a_run(name=name), json_bytes=60 * NODE_BYTES)
         world.fetcher.with_nodes(offloaded(a_run(name=name)))
         await world.fetch()
     states = [world.fetcher.with_nodes(offloaded(a_run(name=name))).nodes_state for name in ("a", "b", "c")]

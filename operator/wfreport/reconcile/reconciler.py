@@ -21,7 +21,7 @@ from wfreport.kube.errors import ApiError, ConflictError, NotFoundError
 from wfreport.kube.objects import NamespacedName, version_of
 from wfreport.kube.reports import StoredReport
 from wfreport.kube.workflows import Workflows
-from wfreport.large_work import is_large, is_large_json, run_by_size
+from wfreport.large_work import is_large, is_large_evidence, is_large_json, run_by_size
 from wfreport.metrics import Metrics
 from wfreport.reconcile.renderer import StatusRenderer
 from wfreport.reconcile.report_writer import ReportWriter
@@ -167,7 +167,10 @@ class Reconciler:
             return
         report = await self._writer.stored(entry)
         remaining = await self._evidence.collect_remaining(entry, report)
-        large = isinstance(remaining.archived, Snapshot) and is_large(remaining.archived)
+        evidence = (*remaining.late.values(), *remaining.archived_logs.values())
+        large = is_large_evidence(*evidence)
+        if isinstance(remaining.archived, Snapshot):
+            large = is_large(remaining.archived, *evidence)
         status = await run_by_size(large, self._renderer.render_without_workflow, entry, report, remaining)
         if status:
             await self._writer.apply(report, status, is_final=True)

@@ -4,7 +4,7 @@ It does not wait for the report: the report follows the status of Argo's node, a
 Instead it renders a report in memory, with the failures that Argo is about to record.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -71,10 +71,11 @@ class EarlyPodLabeller:
             return
         owned = [pod for pod in unlabelled if _is_owned_by(snapshot, pod)]
         predicted = with_predicted_failures(snapshot, owned, self._clock())
-        report = await run_by_size(is_large(snapshot), self._report, predicted, owned)
+        evidence = {pod.metadata.name: PodEvidence(pod) for pod in owned}
+        report = await run_by_size(is_large(snapshot, *evidence.values()), self._report, predicted, evidence)
         await self._labeller.label(report, policies)
 
-    def _report(self, snapshot: Snapshot, failed: list[Pod]) -> WorkflowReport:
+    def _report(self, snapshot: Snapshot, evidence: Mapping[str, PodEvidence]) -> WorkflowReport:
         """Render the report that these failures will lead to. It is never stored."""
         metadata = snapshot.workflow.metadata
         spec = ReportSpec(workflow_ref=WorkflowRef(name=metadata.name, uid=metadata.uid))
@@ -83,7 +84,7 @@ class EarlyPodLabeller:
             stored=None,
             spec=spec,
             generation=None,
-            evidence={pod.metadata.name: PodEvidence(pod) for pod in failed},
+            evidence=evidence,
             options=RenderOptions(log_tail_lines=0),
             redactor=self._redactor,
             now=self._clock(),
