@@ -42,10 +42,10 @@ def line_of(steps: list[NextCommand], start: str) -> str:
     return next(step.line for step in steps if step.line.startswith(start))
 
 
-def a_workflow(workspace: Workspace, name: str, *, completed: bool = False, **kinds: Any) -> None:
-    """Store a Workflow with its locks."""
+def a_workflow(workspace: Workspace, name: str, *, completed: bool = False, **kinds: Any) -> str:
+    """Store a Workflow with its locks, and return its uid."""
     labels = {"workflows.argoproj.io/completed": str(completed).lower()}
-    workspace.plane.api.post(
+    stored = workspace.plane.api.post(
         WORKFLOWS.format(workspace.namespace),
         {
             "apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow",
@@ -53,6 +53,7 @@ def a_workflow(workspace: Workspace, name: str, *, completed: bool = False, **ki
             "spec": {"entrypoint": "main"}, "status": {"phase": "Running", "synchronization": kinds},
         },
     )  # fmt: skip
+    return str(stored["metadata"]["uid"])
 
 
 def test_the_holders_of_a_semaphore_are_listed(workspace: Workspace) -> None:
@@ -98,3 +99,22 @@ def test_a_step_may_do_what_was_denied_once_the_commands_have_run(workspace: Wor
     for verb in ("create", "patch"):
         asked = f"kubectl auth can-i {verb} workflowtaskresults.argoproj.io --as system:serviceaccount:{namespace}:load"
         assert kubectl(workspace, f"{asked} -n {namespace}") == "yes\n"
+
+
+def test_a_pod_of_a_run_that_hangs_is_deleted_only_if_it_exists(workspace: Workspace) -> None:
+    uid = a_workflow(workspace, "hangs")
+    step = {"displayName": "e2e", "nodeId": "hangs-1", "type": "Pod", "phase": "Succeeded", "podName": "hangs-1"}
+    report = {
+        "apiVersion": "wfreport.dev/v1alpha1", "kind": "WorkflowReport",
+        "metadata": {"name": "hangs-report", "namespace": workspace.namespace},
+        "spec": {"workflowRef": {"name": "hangs", "uid": uid}},
+        "status": {
+            "observedWorkflow": {"phase": "Running", "uid": uid}, "steps": [step],
+            "stalled": {"reason": "TaskResultMissing", "nodeId": "hangs-1"},
+        },
+    }  # fmt: skip
+    workspace.put_report(report)
+    assert "kubectl delete pod" not in workspace.run("show", "hangs").stdout
+    pod = {"metadata": {"name": "hangs-1"}, "spec": {"containers": [{"name": "main", "image": "a"}]}}
+    workspace.plane.api.post(PODS.format(workspace.namespace), pod)
+    assert "kubectl delete pod hangs-1" in workspace.run("show", "hangs").stdout

@@ -22,6 +22,12 @@ from wfreport.core.render.meanings import class_meaning, reason_meaning, telling
         (FailureClass.EXIT_CODE, {"exit_code": 2}, "The step's program ended with an exit code other than 0."),
         (FailureClass.EXIT_CODE, {"exit_code": 0}, CLASS_MEANINGS[FailureClass.EXIT_CODE]),
         (FailureClass.EXIT_CODE, {"reason": "HTTPError"}, CLASS_MEANINGS[FailureClass.EXIT_CODE]),
+        (
+            FailureClass.QUOTA_EXCEEDED,
+            {"message": "exceeded quota: q, used: pods=1"},
+            "A ResourceQuota is used up.",
+        ),
+        (FailureClass.QUOTA_EXCEEDED, {}, CLASS_MEANINGS[FailureClass.QUOTA_EXCEEDED]),
         (FailureClass.OOM_KILLED, {}, CLASS_MEANINGS[FailureClass.OOM_KILLED]),
     ],
 )

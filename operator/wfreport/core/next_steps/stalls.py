@@ -137,10 +137,7 @@ def _terminating(stalled: Stalled, run: ReportedRun) -> Steps:
     if pod and is_held:
         yield kubectl("its finalizers: end what holds it", "get", "pod", pod, "-o", "jsonpath={.metadata.finalizers}")
     elif pod:
-        text = (
-            "only if the machine is gone for good and the pod is still there some minutes later; without its pod the "
-            "step ends as Error, or is tried again if its retryStrategy says so"
-        )
+        text = "only if the machine is gone for good and this pod is still there minutes later: the step ends as Error"
         yield kubectl(text, "delete", "pod", pod, "--force", "--grace-period=0")
         yield argo("when this run has ended, run it anew", "resubmit", run.workflow)
 

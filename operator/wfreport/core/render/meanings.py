@@ -5,7 +5,7 @@ from typing import Final
 
 from wfreport.api.argo import EXECUTOR_CONTAINERS
 from wfreport.api.classes import CLASS_MEANINGS, FailureClass, Owner
-from wfreport.api.failure_reasons import FAILURE_REASON_MEANINGS
+from wfreport.api.failure_reasons import FAILURE_REASON_MEANINGS, FailureReason
 from wfreport.api.report import Failure
 
 _OF_REASONS: Final = {reason.value: meaning.replace("`", "") for reason, meaning in FAILURE_REASON_MEANINGS.items()}
@@ -47,8 +47,14 @@ def _program(failure: Failure) -> str:
     return "The step's program ended with an exit code other than 0." if ended else ""
 
 
+def _quota(failure: Failure) -> str:
+    used_up = "exceeded quota" in (failure.message or "")
+    return FAILURE_REASON_MEANINGS[FailureReason.QUOTA_EXCEEDED] if used_up else ""
+
+
 _SETTLED: Final[dict[FailureClass, Callable[[Failure], str]]] = {
     FailureClass.EVICTED: _evicted,
     FailureClass.ARTIFACT_IO: _artifacts,
     FailureClass.EXIT_CODE: _program,
+    FailureClass.QUOTA_EXCEEDED: _quota,
 }
