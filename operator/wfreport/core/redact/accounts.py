@@ -28,6 +28,7 @@ _WORDS_AND_NUMBER: Final = lazy_pattern(
 )
 """A name, a host or a time, as what follows the name of an account usually is."""
 
+_REST_OF_TIME: Final = lazy_pattern(r"\d\d(?::\d\d){0,2}(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?")
 _OF_CREDENTIALS: Final = lazy_pattern(r"cred|user/|username/|login attempt", re.IGNORECASE)
 
 
@@ -35,6 +36,7 @@ def _attempts(text: str) -> Iterator[Span]:
     for match in _ATTEMPT.finditer(text):
         value = match["value"].rstrip(".?:")
         is_name = not _OF_CREDENTIALS.match(match[0]) and (_WORDS_AND_NUMBER.fullmatch(value) or is_worded(value))
+        is_name = is_name or _REST_OF_TIME.fullmatch(value) is not None
         if is_random_and_mixed(value, 6) and not is_name and "/" not in value:
             yield match.start("value"), match.start("value") + len(value)
 

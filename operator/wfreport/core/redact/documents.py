@@ -79,7 +79,7 @@ _NEXT_LINE: Final = lazy_pattern(
 )
 
 _PAIR: Final = lazy_pattern(
-    rf"[\[({{][ \t]{{0,4}}b?[\"']{_NAME}[\"'][ \t]{{0,4}},[ \t]{{0,4}}"
+    rf"(?<!lookup)[\[({{][ \t]{{0,4}}b?[\"']{_NAME}[\"'][ \t]{{0,4}},[ \t]{{0,4}}"
     r"b?[\"'](?P<value>[^\"'\n]{4,4096})[\"'][ \t]{0,4}[\])}]",
     re.IGNORECASE,
 )
@@ -184,10 +184,13 @@ def _values(pattern: re.Pattern[str], *hints: str) -> Detector:
     return Detector(hints, spans)
 
 
+_NAME_OF_VARIABLE: Final = lazy_pattern(r"_[\w.]{1,128}|[A-Z]{1,32}(?:_[A-Z0-9]{1,32}){1,8}")
+
+
 def _comma_pairs(text: str) -> Iterator[Span]:
     for match in _COMMA_PAIR.finditer(text):
         is_setting = any(mark in match[0].partition(",")[0] for mark in "._-")
-        is_name = is_member(match["value"]) or match["value"].startswith("_")
+        is_name = is_member(match["value"]) or _NAME_OF_VARIABLE.fullmatch(match["value"])
         if is_setting and not is_name and is_random_and_mixed(match["value"], 6):
             yield match.span("value")
 

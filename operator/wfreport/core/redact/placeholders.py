@@ -6,7 +6,7 @@ from typing import Final
 from wfreport.imports import lazy_pattern
 
 _PLACEHOLDER: Final = lazy_pattern(
-    r"\{\{|\}\}|\.{3}(?!\w)|(?:%2A){3}|[\w-]{1,64}=\.{3}|%\(|\$\{|\$\(|<[^>]*>?$|[*•x.…#-]+$"
+    r"\{\{|\}\}|\.{3}(?!\w)|(?:%2A){3}|base64:[{<$]|hmac-sha\d{1,3}:[0-9a-f]{40,128}$|[\w-]{1,64}=\.{3}|%\(|\$\{|\$\(|<[^>]*>?$|[*•x.…#-]+$"
     r"|[\[(<][a-z][a-z _-]*[\])>]?$|\[?(?:redacted|filtered|masked|hidden)\]?$"
     r"|!{1,2}(?:vault|reference|secrets?|encrypted(?:/[\w-]{1,32})?|include|env|env_var|sub|ref|getatt"
     r"|importvalue|join|null)$"

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 from wfreport.core.redact.expressions import is_class, is_member, is_regular_expression, is_variable
+from wfreport.core.redact.key_words import MOMENT
 from wfreport.core.redact.words import (
     PASSWORD_WORDS,
     TYPES,
@@ -27,7 +28,9 @@ _STAGES: Final = words(
 _CACHED_WORDS: Final = 64
 """The words of keys are few: ``password``, ``Password``, ``pass_word``."""
 
-_NUMBER: Final = lazy_pattern(r"[+-]?\d[\d.,:_]{0,32}(?:[nmuµ]?s|[mhdwy%]|min|sec|[kmg]i?b)?", re.IGNORECASE)
+_NUMBER: Final = lazy_pattern(
+    r"[+-]?\d[\d.,:_]{0,32}(?:[nmuµ]?s|[mhdwy%]|min|sec|[kmg]i?b|\.[a-z]{3,6}s)?", re.IGNORECASE
+)
 _LETTERS: Final = lazy_pattern(r"[A-Za-z]+")
 _SENTENCE: Final = lazy_pattern(r"(?:[A-Za-z$][A-Za-z_'-]{1,24}[,:]?[ ]){1,24}[A-Za-z_'-]{2,24}[.!?]?")
 _TEMPLATE: Final = lazy_pattern(r"\{[a-z_][a-z_.]{0,64}(?:![rsa])?\}|%[sdv](?![A-Za-z0-9])")
@@ -48,10 +51,12 @@ _KEY_REVERSED: Final = lazy_pattern(r"[\w.-]{0,64}")
 _LABELS_REVERSED: Final = lazy_pattern(r"\w{0,32}(?:[ ]?,\"[^\"\n]{0,80}\"=[\w.]{1,64}){0,8}\{[\w:]")
 """The labels of a metric before a label, backwards: ``up{job="x",secret=``."""
 
-_OBJECT: Final = lazy_pattern(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?/[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+_OBJECT: Final = lazy_pattern(
+    r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?/[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?(?:@v\d{1,4})?"
+)
 """Namespace and name of an object of Kubernetes."""
 
-_KEY_OF_A_SECRET: Final = lazy_pattern(r"[a-z]{1,32}(?:-[a-z]{1,32}){0,3}-(?:password|token|key|secret)")
+_KEY_OF_A_SECRET: Final = lazy_pattern(r"(?:[a-z]{1,32}-){0,4}(?:password|token|key|secret)\d{0,2}")
 _NAME_OF_WORDS: Final = lazy_pattern(r"[a-z]{2,32}(?:-[a-z]{2,32}){1,8}")
 """The name of an entry of a Secret: ``adminPasswordKey=postgres-password``."""
 
@@ -86,6 +91,9 @@ def is_refuted(text: str, key: re.Match[str], match: re.Match[str], value: str) 
         return not literal and not is_random_and_mixed(value, 6)
     return (
         is_path(value)
+        or text.endswith("checksum/", 0, key.start())
+        or _is_reference_to_key(text, key)
+        or value[0] in _MARKS_OF_WORDS
         or _CONSTANT.fullmatch(value) is not None
         or _is_member_of_literal(text, key, match, value)
         or _is_after_prompt(text, key, match)
@@ -104,10 +112,24 @@ def _is_member_of_literal(text: str, key: re.Match[str], match: re.Match[str], v
     return is_item and _END_OF_ITEM.match(text, match.end()) is not None
 
 
+def _is_reference_to_key(text: str, key: re.Match[str]) -> bool:
+    """Whether a setting names the entry of a Secret: ``spark.kubernetes.driver.secretKeyRef.DB_PASSWORD=db:pw``."""
+    return "KeyRef." in key["suffix"] or "KeyRef." in _before_in_word(text, key)
+
+
+def _before_in_word(text: str, key: re.Match[str]) -> str:
+    before = _KEY_REVERSED.match(text[max(0, key.start() - _BEFORE) : key.start()][::-1])
+    return before[0][::-1] if before else ""
+
+
 def _is_plain(value: str) -> bool:
     """Whether a value of a setting about a secret is a number or a short word: ``PASSWORD_RESET_TIMEOUT=259200``."""
     is_word = len(value) < _LONG_WORD and _LETTERS.fullmatch(value) is not None and is_worded(value)
-    return is_word or _NUMBER.fullmatch(value) is not None
+    is_name = len(value) < _LONG_NAME and value.isalnum() and value[:1].isalpha()
+    return is_word or is_name or _NUMBER.fullmatch(value) is not None or MOMENT.fullmatch(value) is not None
+
+
+_LONG_NAME: Final = 6
 
 
 _LONG_WORD: Final = 8
@@ -183,12 +205,25 @@ def _is_no_token(text: str, key: re.Match[str], match: re.Match[str], value: str
 def _names_object(text: str, key: re.Match[str], value: str) -> bool:
     before = text[max(0, key.start() - 1) : key.start()]
     is_whole = before in _PAIR_STARTS or text.endswith(_KINDS_OF_SECRETS, 0, key.start())
-    names_kind = key["word"] in {"secret", "Secret"} and not key["suffix"]
-    return names_kind and is_whole and _OBJECT.fullmatch(value) is not None
+    if key["suffix"] == "Secret":
+        return _NAME.fullmatch(value) is not None
+    if key["word"].lower() != "secret" or key["suffix"]:
+        return False
+    if text.endswith(_OBJECTS, 0, key.start()):
+        return _NAME.fullmatch(value) is not None and ("-" in value or len(value) < _SHORT)
+    return is_whole and _OBJECT.fullmatch(value) is not None
 
 
+_OBJECTS: Final = ("ca", "cert", "certs", "docker", "registry", "ssh", "git", "credentials", "creds", "password")
+"""What a Secret can be for, before the word."""
+
+_NAME: Final = lazy_pattern(r"[a-z][a-z0-9-]{0,62}")
+_SHORT: Final = 10
 _KINDS_OF_SECRETS: Final = ("External", "Sealed", "Push")
 _GPG: Final = frozenset({"gpg", "pgp"})
+_MARKS_OF_WORDS: Final = frozenset("Ġ▁")
+"""What precedes a word in the vocabulary of a language model."""
+
 _PAIR_STARTS: Final = frozenset(("", *" \t\n\"'{,[("))
 
 
@@ -213,8 +248,7 @@ _SPACES_OF_A_SENTENCE: Final = 5
 
 def _is_its_name(text: str, key: re.Match[str], value: str) -> bool:
     """Whether a value stands for itself in an example: ``apiKey: apiKey``."""
-    before = _KEY_REVERSED.match(text[max(0, key.start() - _BEFORE) : key.start()][::-1])
-    name = (before[0][::-1] if before else "") + key["word"] + key["suffix"]
+    name = _before_in_word(text, key) + key["word"] + key["suffix"]
     return _letters(value) == _letters(name) or _letters(value) == _letters(key["word"] + key["suffix"])
 
 

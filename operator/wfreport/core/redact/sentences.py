@@ -207,6 +207,7 @@ def _is_secrets(text: str) -> Iterator[Span]:
             yield match.start("value"), match.start("value") + len(value)
 
 
+_ID_OF_DOCKER: Final = lazy_pattern(r"[a-z0-9]{25}")
 _NEXT_PAIR: Final = lazy_pattern(r"[A-Za-z_][\w.-]{0,64}=[^=]")
 
 
@@ -221,7 +222,7 @@ def _beside_secrets(text: str) -> Iterator[Span]:
                 continue
         is_password = match["name"].lower() in PASSWORD_WORDS or match["name"].lower().endswith(_SERVER_SETTINGS)
         at_least = 6 if is_password else 8 if is_generated(value) and not _MISSING.match(text, match.end()) else 16
-        is_code = is_reference(value) or is_member(value) or _NEXT_PAIR.match(value)
+        is_code = is_reference(value) or is_member(value) or _NEXT_PAIR.match(value) or _ID_OF_DOCKER.fullmatch(value)
         if is_random_and_mixed(value, at_least) and not is_code and not has_time(value):
             yield match.start("value"), match.start("value") + len(value)
 

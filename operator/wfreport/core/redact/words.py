@@ -25,8 +25,8 @@ STATE_WORDS: Final = words(
     expired invalid missing required denied forbidden unauthorized failed failure error ok valid revoked
     unknown present set unset empty timeout rejected mismatch incorrect wrong changed updated created deleted
     refreshed found unexpected expected malformed disabled enabled optional default hidden masked encrypted
-    unchanged stored provided supplied accepted anonymous yes no on off eof generated rotated loaded n/a redacted
-    omitted
+    unchanged write read stored provided supplied accepted anonymous yes no on off eof generated rotated loaded n/a
+    redacted omitted always never on_create
     """
 )
 """Words after a colon that describe a secret's state."""
@@ -51,6 +51,7 @@ _NAME_PART: Final = r"(?:[A-Za-z_]|(?:16|32|64|128|256|512)|\d(?=[.,()\[\]_]|$))
 _REFERENCE: Final = lazy_pattern(
     r"(?:[a-z]+_)*(?:password|passwd|passphrase|pwd|secret|token|key|credentials?)|pw|(?:access|secret|api)-?key"
     r"|(?:[A-Z]+_)*(?:PASSWORD|PASSWD|PASSPHRASE|PWD|SECRET|TOKEN|KEY|CREDENTIALS?)"
+    r"|(?:[a-z]{1,16}_[a-z_]{1,32}|data|module)(?:\.[a-z][a-z_0-9]{0,32}){2,4}"
     r"|(?:self|this|args|config|cfg|settings|options|opts|os|env|process|request|req|ctx|context|kwargs|params|conf"
     r"|app|event|user|client|session|secrets|values|steps|inputs|vars|local|var|module|data)\.[A-Za-z_][\w.]*"
     r"|[a-z]{1,32}(?:_[a-z]{1,32}){1,6}(?:\.[a-z_]{1,64}){0,3}\.(?:[a-z]{1,32}_){0,4}"
