@@ -140,7 +140,7 @@ class EvidenceCollector:
         return CollectedEvidence(
             observed_at=now,
             failed_pods=observations.evidence,
-            by_pod=await self._with_archived_logs(snapshot, {**stall.doomed, **of_pods}, reports),
+            by_pod=await self._with_archived_logs(snapshot, {**stall.pods, **of_pods}, reports),
             requeue_after_seconds=min((delay for delay in delays if delay is not None), default=None),
             known=await self._earlier.known(workflow, of_run, now),
             stall=stall.verdict,

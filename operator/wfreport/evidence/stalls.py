@@ -60,12 +60,12 @@ class StallInspection(Struct, frozen=True):
     Attributes:
         verdict: whether it hangs.
         requeue_after_seconds: when to try again, if nothing else will; None for never.
-        doomed: evidence of pods, by name, that run for nothing, since Argo's own container in them has failed.
+        pods: evidence of pods, by name, that tell about steps which do not hang.
     """
 
     verdict: StallVerdict = UNKNOWN_VERDICT
     requeue_after_seconds: float | None = None
-    doomed: Mapping[str, PodEvidence] = field(default_factory=dict)
+    pods: Mapping[str, PodEvidence] = field(default_factory=dict)
 
 
 class StallInspector:
@@ -128,7 +128,7 @@ class StallInspector:
         facts = structs.replace(facts, controller_silent_since_at=silent_since_at, controller_resumed_at=resumed_at)
         finding = choose_finding(suspicions, facts, first_seen=memory.first_seen, stored=stalled, now=now)
         verdict = StallVerdict(finding, lock_holds=self._lock_holds(namespace, scan))
-        return StallInspection(verdict, doomed=_doomed(snapshot, memory.pods) if memory.pods else {})
+        return StallInspection(verdict, pods=_telling_pods(snapshot, memory.pods) if memory.pods else {})
 
     def _record_movement(
         self, snapshot: Snapshot, running: RunningWorkflow | None, newest_at: datetime | None, now: datetime
@@ -257,15 +257,16 @@ class StallInspector:
         log.warning(message, extra=pairs | throttled(message, namespace))
 
 
-def _doomed(snapshot: Snapshot, pods: PodsSeen) -> dict[str, PodEvidence]:
-    """Return the pods in which Argo's own container has failed while the step goes on."""
-    doomed: dict[str, PodEvidence] = {}
+def _telling_pods(snapshot: Snapshot, pods: PodsSeen) -> dict[str, PodEvidence]:
+    """Return Argo's agent if it runs, and pods in which Argo's own container has failed while the step goes on."""
+    agent = pods.agent
+    telling = {agent.metadata.name: PodEvidence(agent)} if agent and agent.status.phase == "Running" else {}
     for node_id, pod in pods.by_node.items():
         node, evidence = snapshot.nodes.get(node_id), PodEvidence(pod)
         found = hung_pod(node, evidence) if node and node.phase == Phase.RUNNING else None
         if found and found.reason == EXECUTOR_FAILED:
-            doomed[pod.metadata.name] = evidence
-    return doomed
+            telling[pod.metadata.name] = evidence
+    return telling
 
 
 def _blocks_deletion(suspicion: Suspicion) -> bool:

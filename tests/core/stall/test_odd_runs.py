@@ -458,4 +458,13 @@ def test_a_step_whose_executor_failed_does_not_hang_and_is_told_all_the_same() -
     world.put_pod(pod("wf.done", container("main"), failed))
     snapshot = world.put(workflow(ROOT, STEP, node("other"), node("done", "Succeeded")))
     assert asyncio.run(world.poll_for(HOUR, snapshot)) is None
-    assert list(asyncio.run(world.inspect(snapshot)).doomed) == ["pod-wf.train"]
+    assert list(asyncio.run(world.inspect(snapshot)).pods) == ["pod-wf.train"]
+
+
+@pytest.mark.parametrize(("phase", "pods"), [("Running", ["wf-1-agent"]), ("Pending", [])])
+def test_an_agent_that_runs_is_known_to_be_at_its_steps(phase: str, pods: list[str]) -> None:
+    world = StallWorld(START)
+    world.put_pod(agent(container("main"), phase=phase))
+    snapshot = world.put(workflow(ROOT, node("call", "Pending", "HTTP")))
+    assert asyncio.run(world.poll_for(HOUR, snapshot)) is None
+    assert list(asyncio.run(world.inspect(snapshot)).pods) == pods

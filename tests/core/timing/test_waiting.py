@@ -383,3 +383,26 @@ def test_a_semaphore_without_a_limit_is_a_problem(*, is_step: bool) -> None:
     report = a_report(a_snapshot(node, phase=RUNNING) if is_step else a_snapshot(phase="Pending", message=message))
     assert [(entry.reason, entry.pod_name) for entry in report.waiting or ()] == [("LockLimitMissing", None)]
     assert "cannot get its lock" in (report.summary or "")
+
+
+def an_agent(waiting: StateWaiting | None = None) -> Pod:
+    """Build the pod of an agent that runs."""
+    pod = a_pod(waiting)
+    return msgspec.structs.replace(pod, status=msgspec.structs.replace(pod.status, phase="Running"))
+
+
+@pytest.mark.parametrize(
+    ("node_type", "agent", "reasons"),
+    [
+        (NodeType.HTTP, an_agent(), []),
+        (NodeType.HTTP, an_agent(StateWaiting(reason="CrashLoopBackOff")), ["HTTPPending"]),
+        (NodeType.HTTP, None, ["HTTPPending"]),
+        (NodeType.PLUGIN, an_agent(), ["PluginPending"]),
+    ],
+)
+def test_an_agent_that_runs_is_at_the_request_of_a_step(
+    node_type: NodeType, agent: Pod | None, reasons: list[str]
+) -> None:
+    call = a_node("wf", Phase.PENDING, node_type, end=None)
+    report = a_report(a_snapshot(call, phase=RUNNING), evidence={agent_pod_name("wf"): PodEvidence(agent)})
+    assert [entry.reason for entry in report.waiting or ()] == reasons

@@ -211,6 +211,8 @@ def _passed_deadline(snapshot: Snapshot) -> Iterator[_Wait]:
 def _node_waits(snapshot: Snapshot, evidence: Mapping[str, PodEvidence]) -> Iterator[_Wait]:
     for node in snapshot.nodes.values():
         reason = _waiting_reason(node)
+        if reason == "HTTPPending" and _agent_works(snapshot, node, evidence):
+            continue
         wait = _hung(snapshot, node, evidence) if evidence else None
         if not (wait or reason) and evidence and _has_pending_pod(snapshot, node, evidence):
             reason = _STARTING
@@ -226,6 +228,16 @@ def _has_pending_pod(snapshot: Snapshot, node: Node, evidence: Mapping[str, PodE
     own = evidence.get(pod_name(snapshot.workflow, node) or "")
     pod = own.pod if own else None
     return pod is not None and pod.status.phase == "Pending" and not is_of_an_earlier_run(pod, node)
+
+
+def _agent_works(snapshot: Snapshot, node: Node, evidence: Mapping[str, PodEvidence]) -> bool:
+    """Return whether Argo's agent is at an HTTP step, which is Pending until it has ended (``http_template.go``).
+
+    A plugin answers at once, and its step is Running from then on.
+    """
+    own = evidence.get(_starting_pod_name(snapshot, node) or "")
+    is_running = own is not None and own.pod is not None and own.pod.status.phase == "Running"
+    return is_running and pending_reason(own) is None
 
 
 def _hung(snapshot: Snapshot, node: Node, evidence: Mapping[str, PodEvidence]) -> _Wait | None:
