@@ -231,7 +231,7 @@ def _has_pending_pod(snapshot: Snapshot, node: Node, evidence: Mapping[str, PodE
 
 
 def _agent_works(snapshot: Snapshot, node: Node, evidence: Mapping[str, PodEvidence]) -> bool:
-    """Return whether Argo's agent is at an HTTP step, which is Pending until it has ended (``http_template.go``).
+    """Return whether Argo's agent is at an HTTP step, which is Pending until its request has ended.
 
     A plugin answers at once, and its step is Running from then on.
     """
