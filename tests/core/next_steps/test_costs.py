@@ -48,6 +48,28 @@ def test_a_step_that_has_failed_does_not_fail_by_the_deletion_of_its_pod() -> No
     assert step.text.endswith("; the step stays failed, its log is lost")
 
 
+@pytest.mark.parametrize(
+    "run",
+    [
+        a_stalled(StallReason.MAIN_ENDED, "main of e2e exited with code 0, and istio-proxy keeps the pod alive"),
+        a_waiting(Waiting(reason="Stopping", pod_name="p")),
+    ],
+)
+def test_a_pod_that_is_deleted_loses_its_log(run: ReportedRun) -> None:
+    (step,) = (step for step in next_steps(run) if step.command[:3] == ("kubectl", "delete", "pod"))
+    assert "its log is lost" in step.text
+
+
+def test_a_run_that_hangs_leaves_room_for_what_mends_its_failure() -> None:
+    run = a_stalled(StallReason.TASK_RESULT_MISSING)
+    failure = a_failure(
+        FailureClass.ARTIFACT_IO, "no space left on device", container="wait", pod_name="pod-1", host_node_name="m",
+        template_name="load",
+    )  # fmt: skip
+    both = replace(run, status=run.status.model_copy(update={"failures": [failure]}))
+    assert "Give the step more room on the disk" in sentences(next_steps(both))
+
+
 def test_a_pod_that_is_gone_is_not_deleted() -> None:
     run = replace(a_stalled(StallReason.TASK_RESULT_MISSING), existing_pods=frozenset())
     assert not [line for line in lines(next_steps(run)) if "pod-1" in line]

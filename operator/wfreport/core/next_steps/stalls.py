@@ -89,8 +89,8 @@ def _main_ended(stalled: Stalled, run: ReportedRun) -> Steps:
     elif not names:
         yield from _machine(stalled)
     if pod:
-        text = "else delete the pod; the step then fails"
-        lost = "" if sidecars or not names else ", and outputs that are not stored yet are lost"
+        text = "else delete the pod; the step then fails, its log is lost"
+        lost = "" if sidecars or not names else ", and so are outputs that are not stored yet"
         yield kubectl(f"{text}{lost}", "delete", "pod", pod)
     yield end_run(run, "or end the run")
 
@@ -100,7 +100,10 @@ def _machine(stalled: Stalled) -> Steps:
     machine = _MACHINE.search(stalled.message or "")
     if machine:
         yield kubectl("is it Ready? If not, bring it back", "get", "node", machine[1], namespace="")
-        text = "only if the machine is gone for good: Kubernetes then deletes its pods"
+        text = (
+            "only if the machine is gone for good: Kubernetes then deletes its pods within minutes, and the step ends "
+            "as Error"
+        )
         yield kubectl(text, "delete", "node", machine[1], namespace="")
 
 
@@ -137,7 +140,7 @@ def _terminating(stalled: Stalled, run: ReportedRun) -> Steps:
     if pod and is_held:
         yield kubectl("its finalizers: end what holds it", "get", "pod", pod, "-o", "jsonpath={.metadata.finalizers}")
     elif pod:
-        text = "only if the machine is gone for good and this pod is still there minutes later: the step ends as Error"
+        text = "only if the machine is gone for good and this pod is still there minutes later"
         yield kubectl(text, "delete", "pod", pod, "--force", "--grace-period=0")
         yield argo("when this run has ended, run it anew", "resubmit", run.workflow)
 

@@ -21,6 +21,7 @@ from wfreport.core.next_steps.waits import follow, wait_steps
 from wfreport.core.render.columns import telling_reason
 
 _MAX_OF_FAILURE, _MAX_OF_STALL, _MAX_OF_WAITS = 8, 5, 5
+_MAX_OF_STALL_BESIDE_FAILURE: Final = 3
 _MAX_STEPS: Final = 8
 _MAX_WAITS: Final = 2
 _CREATING: Final = ("kubectl", "create")
@@ -41,7 +42,9 @@ def _of_incidents(run: ReportedRun) -> Iterator[NextStep]:
         yield from chain(_of_stall(run), _of_failures(run))
         return
     # How it is run again depends on the failure.
-    of_stall = [step for step in _of_stall(run) if step.command[:2] not in _RUNNING_AGAIN][: _MAX_OF_STALL - 1]
+    of_stall = [step for step in _of_stall(run) if step.command[:2] not in _RUNNING_AGAIN][
+        :_MAX_OF_STALL_BESIDE_FAILURE
+    ]
     yield from (replace(step, topic=f"First, about what hangs ({stalled.reason})") for step in of_stall)
     of_failures = islice(_of_failures(run, at_most=_MAX_STEPS - len(of_stall) - 1), _MAX_STEPS - len(of_stall))
     yield from (replace(step, topic=f"Then, about the failure ({telling_reason(causes[0])})") for step in of_failures)

@@ -75,7 +75,9 @@ def _stopping(wait: Waiting, run: ReportedRun) -> Steps:
     if observed and observed.shutdown == _STOP:
         yield argo("if it goes on: end it without its exit handler", "terminate", run.workflow)
     if wait.pod_name:
-        yield kubectl("if that does not help: delete the pod of the step", "delete", "pod", wait.pod_name)
+        yield kubectl(
+            "if that does not help: delete the pod of the step; its log is lost", "delete", "pod", wait.pod_name
+        )
 
 
 def _by_itself(wait: Waiting, run: ReportedRun) -> Steps:  # noqa: ARG001
