@@ -61,6 +61,7 @@ class FailureReason(StrEnum):
     STOPPED_OR_REPLACED = "StoppedOrReplaced"
     SUSPEND_FAILED = "SuspendFailed"
     TIMEOUT = "Timeout"
+    MAX_DURATION_EXCEEDED = "MaxDurationExceeded"
     WORKFLOW_DEADLINE_EXCEEDED = "WorkflowDeadlineExceeded"
     WORKFLOW_STOPPED = "WorkflowStopped"
 
@@ -122,6 +123,9 @@ FAILURE_REASON_MEANINGS: dict[FailureReason, str] = {
     FailureReason.STOPPED_OR_REPLACED: "A person terminated it, or its CronWorkflow replaced it.",
     FailureReason.SUSPEND_FAILED: "A person let a suspended step fail.",
     FailureReason.TIMEOUT: "A deadline of the pod or the template passed.",
+    FailureReason.MAX_DURATION_EXCEEDED: (
+        "The `maxDuration` of the template's retryStrategy passed, which is for all attempts together."
+    ),
     FailureReason.WORKFLOW_DEADLINE_EXCEEDED: "The deadline of the whole Workflow passed.",
     FailureReason.WORKFLOW_STOPPED: "A person stopped or terminated the Workflow.",
 }

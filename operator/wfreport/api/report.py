@@ -151,6 +151,11 @@ class Failure(Model):
     previous_attempts: list[PreviousAttempt] | None = Field(
         "Earlier attempts, oldest first.", default=None, max_length=32
     )
+    retries_ended: str | None = Field(
+        "Why Argo made no further attempt, as it says; absent if the limit of attempts was reached.",
+        default=None,
+        max_length=LINE,
+    )
     fingerprint: str | None = Field(
         "Fingerprint of the failure; equal failures of different runs share it.", default=None, max_length=SHORT
     )

@@ -123,7 +123,8 @@ def _artifact_owner(text: str) -> tuple[Owner | None, bool | None]:
         return Owner.PLATFORM, False
     if artifact_messages.MISSING_ARTIFACT.search(text):
         return Owner.USER, False
-    return None, None
+    is_refused = artifact_messages.REFUSED_REQUEST.search(text) and not artifact_messages.TEMPORARY.search(text)
+    return (Owner.PLATFORM, False) if is_refused else (None, None)
 
 
 def refused_or_invalid(symptom: Symptom) -> Verdict | None:

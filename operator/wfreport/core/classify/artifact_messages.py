@@ -63,7 +63,8 @@ DENIED_ARTIFACT: Final = message_pattern(
     r"HTTP response to HTTPS client|"
     r"invalid_grant|operation not permitted|"
     r"no configuration has been provided|process namespace sharing is not enabled|"
-    r"executable file not found in \$PATH|"  # argoexec's image lacks a program, such as git
+    # argoexec's image lacks a program, such as git, or is for machines of another kind
+    r"executable file not found in \$PATH|exec format error|fork/exec \S{1,300}: (?:no such file|permission denied)|"
     r"(?:open|read|stat|lstat) /argo/secret|no key found$|unable to authenticate|"  # the Secret of the repository
     r"Permission '[^']*' denied|does not have \S{1,100} access|[Aa]ccount (?:is )?[Dd]isabled|"
     r"(?:Invalid|Expired)(?:Security)?Token|SecurityToken(?:Expired|Invalid)|InvalidAuthenticationInfo|"
@@ -77,6 +78,17 @@ DENIED_ARTIFACT: Final = message_pattern(
 
 A KDC or a directory that is unavailable, or that throttles, refuses nobody: the same credentials may do the next time.
 """
+
+REFUSED_REQUEST: Final = message_pattern(
+    r"(?:[Ss]tatus(?:[ _]?[Cc]ode)?[:=]? |returned error: |HTTP(?:/\d\.\d)? |bad response code: )"
+    r"(?:40[0256]|41\d|42[1-8])\b"
+)
+"""The store does not understand the request, or refuses it for what it is."""
+
+TEMPORARY: Final = message_pattern(
+    r"RequestTimeout|[Tt]imed? ?out|Throttl|SlowDown|IncompleteBody|RequestTimeTooSkewed"
+)
+"""Words with which some stores answer 400 to a request that may do the next time."""
 
 NO_TOKEN: Final = message_pattern(_NOT_ISSUED + "|cannot fetch token")
 """No credentials could be had. If the service that issues them did not answer, they may be had the next time."""

@@ -74,18 +74,26 @@ def deadline_while_waiting(symptom: Symptom) -> Verdict | None:
 
 
 def deadline_exceeded(symptom: Symptom) -> Verdict | None:
-    """A deadline of the pod, the template, the retries or the Workflow passed."""
+    """A deadline of the pod, the template, all attempts of a step (`maxDuration`) or the Workflow passed."""
     if not _is_deadline_exceeded(symptom):
         return None
     confidence = Confidence.HIGH if symptom.pod_reason else Confidence.MEDIUM
     evidence = "pod.status.reason" if symptom.pod_reason else "node.message"
-    reason = symptom.pod_reason or ("WorkflowDeadlineExceeded" if symptom.workflow_deadline_exceeded else "Timeout")
-    return verdict_of(symptom, FailureClass.TIMEOUT, confidence, evidence, reason=reason)
+    return verdict_of(symptom, FailureClass.TIMEOUT, confidence, evidence, reason=_deadline_reason(symptom))
+
+
+def _deadline_reason(symptom: Symptom) -> str:
+    if symptom.pod_reason:
+        return symptom.pod_reason
+    if symptom.workflow_deadline_exceeded:
+        return "WorkflowDeadlineExceeded"
+    return "MaxDurationExceeded" if symptom.max_duration_exceeded else "Timeout"
 
 
 def _is_deadline_exceeded(symptom: Symptom) -> bool:
     return (
         symptom.workflow_deadline_exceeded
+        or (symptom.max_duration_exceeded and out_of_memory(symptom) is None)
         or symptom.pod_reason == "DeadlineExceeded"
         or (
             symptom.ending is None

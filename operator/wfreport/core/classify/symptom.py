@@ -43,6 +43,7 @@ class Symptom(Struct, frozen=True, dict=True):
         was_stopped: whether a stop or termination of the Workflow ended it.
         stop_reason: the reason of that stop (``stops.py``).
         workflow_deadline_exceeded: whether it was killed after the Workflow's own deadline.
+        max_duration_exceeded: whether it was killed when the time for all of its attempts was over.
         stored_waiting_text: ``<reason> <message>`` of the node's wait in the stored report. The waiting pod may have
             been deleted without ever having failed.
         may_be_daemon: whether its template is a daemon, or is unknown.
@@ -57,6 +58,7 @@ class Symptom(Struct, frozen=True, dict=True):
     was_stopped: bool = False
     stop_reason: str = STOPPED
     workflow_deadline_exceeded: bool = False
+    max_duration_exceeded: bool = False
     stored_waiting_text: str = ""
     may_be_daemon: bool = True
     is_resource: bool = False

@@ -18,11 +18,13 @@ from wfreport.api.evidence import LogTail
 from wfreport.api.failure_reasons import FailureReason
 from wfreport.api.report import Failure, PreviousAttempt, ReportStatus, Resources
 from wfreport.api.wire import SHORT, is_same_time
+from wfreport.core.classify.deadlines import outlived_deadline, outlived_max_duration
 from wfreport.core.classify.failed_pod import failed_agent_name, failed_pod_name
 from wfreport.core.classify.fingerprint import fingerprint
 from wfreport.core.classify.kubeflow_programs import is_of_kubeflow
 from wfreport.core.classify.last_words import changes_by_last_words
 from wfreport.core.classify.pod_rules import STORED_WAITING
+from wfreport.core.classify.retries import enclosing_attempt, why_no_more_retries
 from wfreport.core.classify.roles import FailedLeaf, is_stopped
 from wfreport.core.classify.rules import classify_failure
 from wfreport.core.classify.service_accounts import reporting_account, step_of_lost_result
@@ -224,7 +226,8 @@ def _symptom(node: Node, evidence: PodEvidence | None, context: FailureContext) 
         evidence=evidence,
         was_stopped=is_stopped(node, workflow),
         stop_reason=stop_reason(workflow),
-        workflow_deadline_exceeded=code in _KILLED_CODES and _outlived_deadline(node, workflow),
+        workflow_deadline_exceeded=code in _KILLED_CODES and outlived_deadline(node, workflow),
+        max_duration_exceeded=code in _KILLED_CODES and outlived_max_duration(node, context.snapshot.tree),
         stored_waiting_text=context.stored_waits.get(node.id, ""),
         may_be_daemon=template is None or bool(template.daemon),
         is_resource=template is not None and template.resource is not None,
@@ -237,20 +240,6 @@ def _text(node: Node, snapshot: Snapshot) -> str:
     pod_node = snapshot.tree.pod_node(node) if node.type == NodeType.CONTAINER else None
     pod_message = pod_node.message if pod_node else ""
     return pod_message if pod_message and parse_exit(unwrap(pod_message)) is None else node.message
-
-
-def _outlived_deadline(node: Node, workflow: argo.Workflow) -> bool:
-    """Return whether the Workflow's deadline had passed when the node ended.
-
-    Argo's own message about it is overwritten by that of the killed container.
-    """
-    stored_spec, started_at = workflow.status.stored_workflow_template_spec, workflow.status.started_at
-    limit = workflow.spec.active_deadline_seconds
-    if limit is None and stored_spec is not None:
-        limit = stored_spec.active_deadline_seconds
-    if limit is None or started_at is None or node.finished_at is None:
-        return False
-    return (node.finished_at - started_at).total_seconds() >= limit
 
 
 def _stored(node: Node, context: FailureContext) -> Failure | None:
@@ -283,13 +272,17 @@ def _verdict(symptom: Symptom, stored: Failure | None) -> Verdict:
 def _attempts(node: Node, context: FailureContext) -> dict[str, Any]:
     """Return ``attempt`` and ``previous_attempts`` if the leaf is, or is within, an attempt of a Retry node."""
     tree = context.snapshot.tree
-    attempt = next((n for n in (node, *tree.enclosing(node)) if n.id in tree.retry_of), None)
+    attempt = enclosing_attempt(node, tree)
     if attempt is None:
         return {}
     attempts = tree.attempts(tree.retry_of[attempt.id])
     number = tree.attempt_numbers[attempt.id]
-    earlier = attempts[max(0, number - 1 - _MAX_ATTEMPTS) : number - 1]
-    return {"attempt": number, "previous_attempts": [context.previous(other) for other in earlier] or None}
+    earlier = [context.previous(other) for other in attempts[max(0, number - 1 - _MAX_ATTEMPTS) : number - 1]]
+    return {
+        "attempt": number,
+        "previous_attempts": earlier or None,
+        "retries_ended": why_no_more_retries(attempt, tree),
+    }
 
 
 def stored_attempts(stored: ReportStatus | None) -> dict[str, PreviousAttempt]:

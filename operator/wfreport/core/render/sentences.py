@@ -154,8 +154,10 @@ def _lost_host(failure: Failure) -> str:
 
 
 def _timed_out(failure: Failure) -> str:
-    of = "the Workflow's " if failure.reason == "WorkflowDeadlineExceeded" else "its "
     after = f" after {_duration(failure)}" if _duration(failure) else ""
+    if failure.reason == FailureReason.MAX_DURATION_EXCEEDED:
+        return f"killed{after}, as the maxDuration of all its attempts was over{_exit(failure)}"
+    of = "the Workflow's " if failure.reason == "WorkflowDeadlineExceeded" else "its "
     return f"exceeded {of}deadline{after}"
 
 

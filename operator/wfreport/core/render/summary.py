@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from wfreport.api.argo import Phase, Workflow
 from wfreport.api.classes import CAUSES, FailureClass, Role
 from wfreport.api.counts import Counts, StepCounts
+from wfreport.api.failure_reasons import FailureReason
 from wfreport.api.report import Failure, Stalled, StepWarning, Waiting
 from wfreport.api.timing import Timing
 from wfreport.api.wire import TEXT
@@ -96,11 +97,13 @@ def _names(failures: list[Failure]) -> str:
 
 def _failed(first: Failure, leading: LeadingGroup, workflow: Workflow, labels: StepLabels) -> str:
     phrase = failure_phrase(first)
-    limit = _deadline(first, workflow) if first.failure_class == FailureClass.TIMEOUT else ""
+    has_deadline = first.failure_class == FailureClass.TIMEOUT and first.reason != FailureReason.MAX_DURATION_EXCEEDED
+    limit = _deadline(first, workflow) if has_deadline else ""
     if limit:
         phrase = f"{phrase.partition('deadline')[0]}deadline of {limit}"
     attempts = f" after {first.attempt} attempts" if first.attempt and first.attempt > 1 else ""
-    return f"{_who(first, leading, labels)}: {phrase}{attempts}"
+    ended = f" ({first.retries_ended})" if first.retries_ended else ""
+    return f"{_who(first, leading, labels)}: {phrase}{attempts}{ended}"
 
 
 def _who(first: Failure, leading: LeadingGroup, labels: StepLabels) -> str:
