@@ -101,8 +101,8 @@ def _machine(stalled: Stalled) -> Steps:
     if machine:
         yield kubectl("is it Ready? If not, bring it back", "get", "node", machine[1], namespace="")
         text = (
-            "only if the machine is gone for good: Kubernetes then deletes its pods within minutes, and the step ends "
-            "as Error"
+            "only if the machine is gone for good: Kubernetes then deletes its pods within minutes, and the step then "
+            "ends as Error or Failed"
         )
         yield kubectl(text, "delete", "node", machine[1], namespace="")
 
