@@ -35,7 +35,8 @@ _OF_CREDENTIALS: Final = lazy_pattern(r"cred|user/|username/|login attempt", re.
 def _attempts(text: str) -> Iterator[Span]:
     for match in _ATTEMPT.finditer(text):
         value = match["value"].rstrip(".?:")
-        is_name = not _OF_CREDENTIALS.match(match[0]) and (_WORDS_AND_NUMBER.fullmatch(value) or is_worded(value))
+        is_of_credentials = _OF_CREDENTIALS.match(match[0]) and ("," not in match[0] or "(" in match[0])
+        is_name = not is_of_credentials and (_WORDS_AND_NUMBER.fullmatch(value) or is_worded(value))
         is_name = is_name or _REST_OF_TIME.fullmatch(value) is not None
         if is_random_and_mixed(value, 6) and not is_name and "/" not in value:
             yield match.start("value"), match.start("value") + len(value)

@@ -29,6 +29,10 @@ _VARIABLE: Final = lazy_pattern(
     r"|[a-z]{1,32}(?:[A-Z][a-z]{1,32}){1,8}|(?:[A-Z][a-z]{1,32}){2,8})"
 )
 _CLASS: Final = lazy_pattern(r"(?>[A-Z]{1,8}[a-z]{0,32}){2,8}|[A-Z]{1,8}\d(?>[A-Z]{1,8}[a-z]{1,32}){1,8}")
+_WORD_OF_CLASS: Final = lazy_pattern(r"[A-Z]{1,8}[a-z]{0,32}")
+_LETTERS_OF_A_WORD: Final = 3.5
+"""A generated value of letters has fewer on average."""
+
 _REGULAR_EXPRESSION: Final = lazy_pattern(
     r"\[\^?(?:a-z|A-Z|0-9|\\w)|\(\?(?:[:=!]|P<|<[=!])|\\[wdsSWDb][+*{)\]]|\[\^[^\]]{1,8}\]|\.[*+]\??[)$]|\[[A-Za-z]{1,26}\][*+]"
 )
@@ -54,7 +58,8 @@ def is_variable(value: str) -> bool:
 
 def is_class(value: str) -> bool:
     """Return whether a value is the name of a class: ``TokenCredential``, ``PKCS7PrivateKeyTypes``."""
-    return _CLASS.fullmatch(value) is not None
+    words = len(_WORD_OF_CLASS.findall(value))
+    return _CLASS.fullmatch(value) is not None and len(value) >= _LETTERS_OF_A_WORD * words
 
 
 def is_regular_expression(value: str) -> bool:

@@ -24,6 +24,7 @@ _HEADER_WORDS: Final = STATE_WORDS | words(
     """
     is must not or and was flag option required to for cannot with in requires should needs has needed missing
     are can may will argument of as if instead token auth authentication header credentials realm
+    fetch
     """
 )
 
@@ -33,7 +34,8 @@ def _authorization_headers(text: str) -> Iterator[Span]:
         group = match.lastgroup or "bare"
         value = match[group]
         if group in {"value", "all"}:
-            is_secret = value.lower() not in _HEADER_WORDS and not is_placeholder(value)
+            is_word = value.lower() in _HEADER_WORDS or value.lower().startswith("realm=")
+            is_secret = not is_word and not is_placeholder(value)
         else:
             is_secret = is_random(value, 8 if group != "bare" else 12) or UUID.fullmatch(value) is not None
         if is_secret:

@@ -150,6 +150,7 @@ def _value_span(text: str, start: int) -> Span:
     return (start, start) if match is None else match.span(match.lastgroup or 0)
 
 
+_DIGEST: Final = lazy_pattern(r"[-_.]?(?:sha-?\d{0,3}|md5|fingerprint|thumbprint|checksum|digest)", re.IGNORECASE)
 _PUBLIC_KEY: Final = ("publickey", "public key ", "public_key_")
 """Before the token of an assembly of .NET."""
 
@@ -162,9 +163,7 @@ def _names_secret(text: str, key: re.Match[str]) -> bool:
         return _SOME_KEY.match(text, max(0, key.start() - 1)) is not None or (
             key.start() == 0 and _SOME_KEY.match(text) is not None
         )
-    if word == "token" and (_last_word(text, key.start()) in BEFORE_OTHER_TOKEN or before.endswith(_PUBLIC_KEY)):
-        return False
-    if word == "secret" and not suffix and _last_word(text, key.start()) in BEFORE_SECRET_NAME:
+    if _is_of_another_kind(text, key, before):
         return False
     if not suffix:
         return True
@@ -175,6 +174,16 @@ def _names_secret(text: str, key: re.Match[str]) -> bool:
     return not {last, last.removesuffix("s")} & DESCRIPTIVE_WORDS or (
         last in NAMING_WORDS and _has_random_value(text, key)
     )
+
+
+def _is_of_another_kind(text: str, key: re.Match[str], before: str) -> bool:
+    """Whether the key is of a page, an assembly, a digest or the name of an object."""
+    word, suffix = key["word"].lower(), key["suffix"]
+    if word == "token":
+        return _last_word(text, key.start()) in BEFORE_OTHER_TOKEN or before.endswith(_PUBLIC_KEY)
+    if word == "key":
+        return _DIGEST.fullmatch(suffix) is not None
+    return word == "secret" and not suffix and _last_word(text, key.start()) in BEFORE_SECRET_NAME
 
 
 def _has_random_value(text: str, key: re.Match[str]) -> bool:

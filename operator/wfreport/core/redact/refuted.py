@@ -32,6 +32,7 @@ _NUMBER: Final = lazy_pattern(
     r"[+-]?\d[\d.,:_]{0,32}(?:[nmuµ]?s|[mhdwy%]|min|sec|[kmg]i?b|\.[a-z]{3,6}s)?", re.IGNORECASE
 )
 _LETTERS: Final = lazy_pattern(r"[A-Za-z]+")
+_WORD: Final = lazy_pattern(r"[A-Za-z]?[a-z]{1,64}|[A-Z]{1,64}")
 _SENTENCE: Final = lazy_pattern(r"(?:[A-Za-z$][A-Za-z_'-]{1,24}[,:]?[ ]){1,24}[A-Za-z_'-]{2,24}[.!?]?")
 _TEMPLATE: Final = lazy_pattern(r"\{[a-z_][a-z_.]{0,64}(?:![rsa])?\}|%[sdv](?![A-Za-z0-9])")
 _FILE: Final = lazy_pattern(r"[a-z][\w-]{0,64}\.(?:pem|key|crt|cer|json|ya?ml|txt|jks|p12|pfx|env)")
@@ -96,6 +97,7 @@ def is_refuted(text: str, key: re.Match[str], match: re.Match[str], value: str) 
         or value[0] in _MARKS_OF_WORDS
         or _CONSTANT.fullmatch(value) is not None
         or _is_member_of_literal(text, key, match, value)
+        or ("(" in value and value.partition("(")[0].lower() in TYPES)
         or _is_after_prompt(text, key, match)
         or is_sealed(text, key.start(), value)
         or (is_compound(key["suffix"]) and _is_plain(value))
@@ -156,7 +158,8 @@ def _is_name_in_code(key: re.Match[str], value: str) -> bool:
 
 def _is_word_of_a_parser(key: re.Match[str], value: str) -> bool:
     """Whether a value is a word where a program that reads code calls it a token: ``token.tag = "strong"``."""
-    return key["word"].lower() in {"token", "key"} and _LETTERS.fullmatch(value) is not None and is_worded(value)
+    is_word = _WORD.fullmatch(value) is not None and is_worded(value)
+    return is_word and key["word"].lower() in {"token", "key"}
 
 
 def _is_unit(key: re.Match[str], match: re.Match[str], value: str) -> bool:

@@ -263,7 +263,8 @@ def _table_cells(text: str) -> Iterator[Span]:
     for match in _TABLE.finditer(text):
         name = match["name"].lower()
         is_result = name in _ALSO_RESULTS and (not is_mixed(match["value"]) or match["value"].endswith(";"))
-        if '["' in match["value"] or "['" in match["value"]:  # code
+        is_page = match["value"].startswith("http") and "@" not in match["value"]
+        if is_page or '["' in match["value"] or "['" in match["value"]:  # or code
             continue
         if (is_random(match["value"], 6) and not is_result) or (
             name.startswith("secret") and UUID.fullmatch(match["value"])

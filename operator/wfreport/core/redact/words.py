@@ -25,8 +25,8 @@ STATE_WORDS: Final = words(
     expired invalid missing required denied forbidden unauthorized failed failure error ok valid revoked
     unknown present set unset empty timeout rejected mismatch incorrect wrong changed updated created deleted
     refreshed found unexpected expected malformed disabled enabled optional default hidden masked encrypted
-    unchanged write read stored provided supplied accepted anonymous yes no on off eof generated rotated loaded n/a
-    redacted omitted always never on_create
+    unchanged write read fetch stored provided supplied accepted anonymous yes no on off eof generated rotated loaded
+    n/a redacted omitted always never on_create
     """
 )
 """Words after a colon that describe a secret's state."""
@@ -35,7 +35,7 @@ UUID: Final = lazy_pattern(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", re.IGNORECA
 
 TYPES: Final = words(
     """
-    str string bytes int integer bool boolean float text object array varchar
+    str string bytes int integer bool boolean float text object array varchar uuid bytea jsonb
     secretstr secretstring secretbox secretvec securestring
     """
 )
