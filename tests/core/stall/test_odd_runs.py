@@ -148,6 +148,12 @@ HEALTHY: dict[str, tuple[dict[str, Any], Documents, Documents, float]] = {
         3 * HOUR,
     ),
     "a running step whose pod starts again": (workflow(ROOT, STEP), (pod("wf.train", phase="Pending"),), (), HOUR),
+    "an agent that crashed a few times has its pause": (
+        workflow(ROOT, node("call", "Running", "HTTP")),
+        (agent(crashing("main") | {"restartCount": 4}),),
+        (),
+        HOUR,
+    ),
     "the agent was started again": (
         workflow(ROOT, node("call", "Running", "HTTP")),
         (agent({"name": "main", "restartCount": 3, "state": {"running": {"startedAt": stamp(600)}}}),),

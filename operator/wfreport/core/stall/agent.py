@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from wfreport.api.kubernetes import Pod
+from wfreport.api.kubernetes import ContainerStatus, Pod
 from wfreport.core.snapshot.pod_states import (
     ENDED_PHASES,
     all_statuses,
@@ -16,6 +16,9 @@ from wfreport.core.snapshot.pod_states import (
 )
 
 _CRASHES: Final = "CrashLoopBackOff"
+
+_MANY_RESTARTS: Final = 5
+"""After so many, the pauses between them have taken five minutes."""
 
 _PAUSE_SECONDS: Final = 300
 """The longest pause that the kubelet makes before it starts a container again: it may work well after that."""
@@ -49,20 +52,19 @@ def agent_trouble(agent: Pod, *, serves_plugins: bool) -> AgentTrouble | None:
     if agent.metadata.deletion_timestamp:
         return AgentTrouble(f"{name} hangs in Terminating{machine}", agent.metadata.deletion_timestamp)
     main = main_statuses(agent)
-    crashing = next(
-        (
-            one
-            for one in (agent.status.container_statuses if serves_plugins else main)
-            if one.state and one.state.waiting and one.state.waiting.reason == _CRASHES
-        ),
-        None,
-    )
+    served = agent.status.container_statuses if serves_plugins else main
+    crashing = next((one for one in served if _crashes(one)), None)
     if crashing:
         state = f"{name} does not work{machine}: its container {crashing.name} crashes again and again"
         return AgentTrouble(state, None, _PAUSE_SECONDS)
     if main and all(terminated(one) for one in main):
         return AgentTrouble(f"{name} has ended{machine}{failure_clause(agent)}", latest_end(main))
     return None
+
+
+def _crashes(status: ContainerStatus) -> bool:
+    waiting = status.state.waiting if status.state else None
+    return waiting is not None and waiting.reason == _CRASHES and status.restart_count >= _MANY_RESTARTS
 
 
 def failure_clause(pod: Pod) -> str:
