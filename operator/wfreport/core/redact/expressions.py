@@ -29,7 +29,7 @@ _VARIABLE: Final = lazy_pattern(
     r"|[a-z]{1,32}(?:[A-Z][a-z]{1,32}){1,8}|(?:[A-Z][a-z]{1,32}){2,8})"
 )
 _CLASS: Final = lazy_pattern(r"(?>[A-Z]{1,8}[a-z]{0,32}){2,8}|[A-Z]{1,8}\d(?>[A-Z]{1,8}[a-z]{1,32}){1,8}")
-_WORD_OF_CLASS: Final = lazy_pattern(r"[A-Z]{1,8}[a-z]{0,32}")
+_WORD_OF_CLASS: Final = lazy_pattern(r"[A-Z]{1,8}(?![a-z])|[A-Z][a-z]{1,32}")
 _LETTERS_OF_A_WORD: Final = 3.5
 """A generated value of letters has fewer on average."""
 
