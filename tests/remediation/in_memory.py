@@ -58,13 +58,16 @@ class HeldLease:
 
 
 class Inbox:
-    """A sink that records which notification each of its names received."""
+    """A sink that records which notification each of its names received. Those with an error fail."""
 
     def __init__(self) -> None:
+        self.errors: dict[str, Exception] = {}
         self.received: list[tuple[str, str]] = []
 
     async def send(self, namespace: str, sink: Sink, notification: Notification) -> None:
         del namespace
+        if sink.name in self.errors:
+            raise self.errors[sink.name]
         self.received.append((sink.name, notification.id))
 
     def close(self) -> None: ...

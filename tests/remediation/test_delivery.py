@@ -67,11 +67,11 @@ class Deliveries:
 
 
 async def test_a_sink_that_fails_does_not_delay_the_sinks_after_it() -> None:
-    endpoints = Endpoints(dead=SinkError("sink dead: TimeoutError"))
+    endpoints = Endpoints(dead=SinkError("no answer"))
     made = Deliveries(endpoints)
     result = await made.deliver(hook("dead"), hook("good"))
     assert endpoints.received == [("good", "uid1-failed")]
-    assert result == DeliveryResult((), 1)
+    assert result == DeliveryResult(failing=("sink dead: no answer",), retry_seconds=1)
     made.seconds = 1
     await made.deliver(hook("dead"), hook("good"))
     assert endpoints.received == [("good", "uid1-failed")]  # once
@@ -80,12 +80,12 @@ async def test_a_sink_that_fails_does_not_delay_the_sinks_after_it() -> None:
 async def test_a_sink_that_was_refused_does_not_delay_the_others() -> None:
     endpoints = Endpoints(bad=RefusedError(Refusal.SINK_UNUSABLE, "sink bad: no"))
     result = await Deliveries(endpoints).deliver(hook("bad"), hook("good"))
-    assert result == DeliveryResult(("sink bad: no",), None)
+    assert result == DeliveryResult(("sink bad: no",))
     assert endpoints.received == [("good", "uid1-failed")]
 
 
 async def test_many_messages_to_a_dead_sink_are_one_try_at_a_time() -> None:
-    endpoints = Endpoints(dead=SinkError("sink dead: TimeoutError"))
+    endpoints = Endpoints(dead=SinkError("no answer"))
     made = Deliveries(endpoints)
     for second in range(600):
         made.seconds = second
@@ -100,7 +100,7 @@ async def test_many_messages_to_a_dead_sink_are_one_try_at_a_time() -> None:
 
 
 async def test_the_backoff_of_a_sink_has_a_maximum() -> None:
-    endpoints = Endpoints(dead=SinkError("sink dead: TimeoutError"))
+    endpoints = Endpoints(dead=SinkError("no answer"))
     made = Deliveries(endpoints)
     for _ in range(20):
         result = await made.deliver(hook("dead"))
@@ -109,7 +109,7 @@ async def test_the_backoff_of_a_sink_has_a_maximum() -> None:
 
 
 async def test_the_same_host_in_another_namespace_has_a_backoff_of_its_own() -> None:
-    endpoints = Endpoints(dead=SinkError("sink dead: TimeoutError"))
+    endpoints = Endpoints(dead=SinkError("no answer"))
     made = Deliveries(endpoints)
     await made.deliver(hook("dead"), namespace="data")
     await made.deliver(hook("dead"), namespace="other")
@@ -117,7 +117,7 @@ async def test_the_same_host_in_another_namespace_has_a_backoff_of_its_own() -> 
 
 
 async def test_nothing_is_read_for_a_message_whose_sinks_wait() -> None:
-    endpoints = Endpoints(dead=SinkError("sink dead: TimeoutError"))
+    endpoints = Endpoints(dead=SinkError("no answer"))
     made = Deliveries(endpoints)
     sinks = [hook("dead"), hook("good")]
     assert made.delivery.delay_seconds("data", sinks, "uid1-failed") == 0
@@ -127,12 +127,12 @@ async def test_nothing_is_read_for_a_message_whose_sinks_wait() -> None:
 
 
 async def test_an_old_message_is_given_up() -> None:
-    endpoints = Endpoints(dead=SinkError("sink dead: TimeoutError"))
+    endpoints = Endpoints(dead=SinkError("no answer"))
     made = Deliveries(endpoints)
     made.seconds = 86_400
-    assert await made.deliver(hook("dead")) == DeliveryResult(("sink dead: TimeoutError",), None)
+    assert await made.deliver(hook("dead")) == DeliveryResult(("sink dead: no answer",))
     result = await made.deliver(hook("dead"), number=2)  # the sink waits now, and the message is too old to wait too
-    assert result.problems == ("sink dead fails, and the message is too old to be tried again",)
+    assert result.problems == ("sink dead: no answer; the message is too old to be tried again",)
 
 
 def test_a_namespace_sends_one_notification_at_a_time_however_many_it_has() -> None:
@@ -161,6 +161,6 @@ def test_a_sink_is_identified_by_its_secret_or_by_host_and_port() -> None:
 def test_the_backoffs_of_very_many_sinks_are_bounded() -> None:
     schedule = SinkSchedule(clock=lambda: 0.0, jitter=lambda: 1.0)
     for number in range(10_001):
-        schedule.failed(("data", str(number)))
+        schedule.failed(("data", str(number)), "no answer")
     assert schedule.delay_seconds(("data", "0")) == 0
     assert schedule.delay_seconds(("data", "10000")) == 1

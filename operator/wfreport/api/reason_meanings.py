@@ -234,6 +234,9 @@ REMEDIATION_REASON_MEANINGS: dict[RemediationReason, str] = {
     RemediationReason.DENIED: "`Approved`: a person denied it.",
     RemediationReason.APPROVAL_TIMED_OUT: "`Approved`: nobody approved it in time, which counts as a denial.",
     RemediationReason.EXECUTION_PENDING: "`Executed`: the action has not been performed yet.",
+    RemediationReason.SINK_FAILING: (
+        "`Executed`, of a notification: a sink fails, and is tried again for a day; the message has the error."
+    ),
     RemediationReason.RUN_STOPPING: "`Executed`: the run hung and was stopped; it is resubmitted once it has ended.",
     RemediationReason.EXECUTED: "`Executed`: the action was performed.",
     RemediationReason.ALREADY_DONE: (

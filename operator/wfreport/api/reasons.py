@@ -165,6 +165,7 @@ class RemediationReason(StrEnum):
     DENIED = "Denied"
     APPROVAL_TIMED_OUT = "ApprovalTimedOut"
     EXECUTION_PENDING = "ExecutionPending"
+    SINK_FAILING = "SinkFailing"
     RUN_STOPPING = "RunStopping"
     EXECUTED = "Executed"
     ALREADY_DONE = "AlreadyDone"

@@ -336,13 +336,13 @@ class RemediationController:
 
     def _notifier(self) -> Notifier:
         deps = self._deps
-        queue = self.queues.notifications
         return Notifier(
             build_delivery(self._sender, deps.time, lease=deps.lease, metrics=deps.metrics),
             cache=self._cache,
             writer=self._writer,
             reports=deps.report_writer,
-            retry=lambda key, seconds: queue.add_after(key, seconds, Priority.URGENT),
+            retry=lambda key, seconds: self.queues.notifications.add_after(key, seconds, Priority.URGENT),
+            on_recorded=self._outcomes.enqueue_chain,
             clock=deps.time.now,
         )
 

@@ -14,7 +14,7 @@ from wfreport.core.record.notification import Notification
 from wfreport.logs import kv, throttled
 from wfreport.metrics import Metrics
 from wfreport.remediation.sink_schedule import SinkKey, SinkSchedule
-from wfreport.remediation.sinks import Sender, SinkError
+from wfreport.remediation.sinks import OperatorStopsError, Sender, SinkError
 from wfreport.runtime.lease import Lease, NotLeadingError
 
 log = logging.getLogger(__name__)
@@ -30,10 +30,12 @@ class DeliveryResult(Struct, frozen=True):
 
     Attributes:
         problems: why sinks will never get it.
-        retry_seconds: when to try the remaining sinks again; None if none remains.
+        failing: why the remaining sinks, which are tried again, do not have it yet.
+        retry_seconds: when to try them again; None if none remains.
     """
 
     problems: tuple[str, ...] = ()
+    failing: tuple[str, ...] = ()
     retry_seconds: float | None = None
 
 
@@ -59,8 +61,18 @@ class Delivery:
 
     def delay_seconds(self, namespace: str, sinks: Sequence[Sink], message_id: str) -> float:
         """Return for how long no sink that lacks the message may be tried; 0 if one may be."""
-        lacking = [sink for sink in sinks if (message_id, sink.name) not in self._sent]
+        lacking = self._lacking(sinks, message_id)
         return min((self._schedule.delay_seconds(sink_key(namespace, sink)) for sink in lacking), default=0.0)
+
+    def failing(self, namespace: str, sinks: Sequence[Sink], message_id: str) -> tuple[str, ...]:
+        """Return why sinks that lack the message fail. A sink may have failed with another message."""
+        problems = (
+            (sink, self._schedule.problem(sink_key(namespace, sink))) for sink in self._lacking(sinks, message_id)
+        )
+        return tuple(_problem(sink, problem) for sink, problem in problems if problem)
+
+    def _lacking(self, sinks: Sequence[Sink], message_id: str) -> list[Sink]:
+        return [sink for sink in sinks if (message_id, sink.name) not in self._sent]
 
     async def deliver(self, namespace: str, sinks: Sequence[Sink], message: Notification) -> DeliveryResult:
         """Send a message to each sink that has not had it and may be tried now. A failing sink delays no other one.
@@ -70,19 +82,20 @@ class Delivery:
         """
         problems: list[str] = []
         delays: list[float] = []
-        for sink in sinks:
-            if (message.id, sink.name) in self._sent:
-                continue
+        remaining: list[Sink] = []
+        for sink in self._lacking(sinks, message.id):
             try:
                 delay = await self._try(namespace, sink, message)
             except RefusedError as error:
                 self._metrics.notifications.labels(_kind(sink), "refused").inc()
                 problems.append(error.message)
             except SinkError as error:
-                problems.append(str(error))
+                problems.append(_problem(sink, str(error)))
             else:
                 delays += [delay] if delay else []
-        return DeliveryResult(tuple(problems), min(delays, default=None))
+                remaining += [sink] if delay else []
+        failing = self.failing(namespace, remaining, message.id)
+        return DeliveryResult(tuple(problems), failing, min(delays, default=None))
 
     async def _try(self, namespace: str, sink: Sink, message: Notification) -> float:
         """Send a message to a sink if it may be tried; return when to try again, or 0.
@@ -95,14 +108,14 @@ class Delivery:
         is_old = self._clock() - message.at >= GIVE_UP_AFTER
         delay = self._schedule.delay_seconds(key)
         if delay and is_old:
-            raise SinkError(f"sink {sink.name} fails, and the message is too old to be tried again")
+            raise SinkError(f"{self._schedule.problem(key)}; the message is too old to be tried again")
         if delay:
             return delay
         try:
             await self._send(namespace, sink, message)
         except SinkError as error:
             self._metrics.notifications.labels(_kind(sink), "failed").inc()
-            delay = self._schedule.failed(key)
+            delay = self._schedule.failed(key, "" if isinstance(error, OperatorStopsError) else str(error))
             if is_old:
                 raise
             pairs = kv(namespace=namespace, sink=sink.name, reason=str(error), retry_in_seconds=round(delay, 1))
@@ -128,6 +141,10 @@ def sink_key(namespace: str, sink: Sink) -> SinkKey:
     if sink.apprise:
         return (namespace, sink.apprise.secret_name, sink.apprise.key)
     return (namespace, _location(sink.cloud_events.url if sink.cloud_events else ""))
+
+
+def _problem(sink: Sink, problem: str) -> str:
+    return f"sink {sink.name}: {problem}"
 
 
 def _location(url: str) -> str:

@@ -3,7 +3,7 @@
 Messages are sent at least once, by workers of their own: an endpoint that does not answer delays no other namespace.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from wfreport.api.actions import Sink
@@ -11,6 +11,7 @@ from wfreport.api.policy import Rule
 from wfreport.api.reasons import RemediationConditionType, RemediationReason
 from wfreport.api.remediation import LockClass, Plan, Remediation
 from wfreport.api.report import WorkflowReport
+from wfreport.api.wire import TEXT
 from wfreport.cache.remediation import RemediationCache
 from wfreport.core.decide.history import latest_run
 from wfreport.core.decide.model import Run
@@ -33,6 +34,7 @@ from wfreport.core.record.progress import (
     is_denied,
     is_executed,
 )
+from wfreport.core.redact.bounds import cut
 from wfreport.kube.errors import ConflictError
 from wfreport.kube.objects import NamespacedName
 from wfreport.reconcile.report_writer import ReportWriter
@@ -44,11 +46,17 @@ from wfreport.runtime.workqueue import Request
 
 
 class _PendingError(Exception):
-    """Some sinks do not have the message yet."""
+    """Some sinks do not have the message yet.
 
-    def __init__(self, seconds: float) -> None:
+    Attributes:
+        seconds: when to try them again.
+        problems: why they do not have it; empty if that has been recorded, or is not known.
+    """
+
+    def __init__(self, seconds: float, problems: Sequence[str]) -> None:
         super().__init__(seconds)
         self.seconds = seconds
+        self.problems = problems
 
 
 class NotifyPlanner:
@@ -70,11 +78,13 @@ class Notifier:
         writer: RemediationWriter,
         reports: ReportWriter,
         retry: Callable[[NamespacedName, float], None],
+        on_recorded: Callable[[Remediation], None],
         clock: Callable[[], datetime],
     ) -> None:
-        """``retry`` enqueues a Remediation again after a number of seconds."""
+        """``retry`` enqueues a Remediation again after a number of seconds; ``on_recorded`` gets each new version."""
         self._delivery = delivery
         self._retry = retry
+        self._on_recorded = on_recorded
         self._cache = cache
         self._writer = writer
         self._reports = reports
@@ -98,6 +108,7 @@ class Notifier:
                 await self._follow_up(remediation)
         except _PendingError as pending:
             self._retry(request.name, pending.seconds)
+            await self._record_failing(remediation, pending.problems)
 
     async def _notify(self, remediation: Remediation) -> None:
         """Send the first message, and record the result."""
@@ -110,9 +121,16 @@ class Notifier:
         message = written(report, remediation, self._action_of(remediation)) if report else None
         execution = await self._send_to_all(remediation, sinks, message)
         follows_up = rule is not None and rule.notify is not None and rule.notify.follow_up
-        await self._writer.record_execution(
+        recorded = await self._writer.record_execution(
             remediation, execution, awaits_outcome=follows_up and execution.status == "True"
         )
+        self._on_recorded(recorded)
+
+    async def _record_failing(self, remediation: Remediation, problems: Sequence[str]) -> None:
+        """Record why sinks do not have the message yet, unless that is recorded."""
+        message = cut(f"{'; '.join(problems)}; tried again for a day", TEXT)
+        if problems and (remediation.status is None or remediation.status.message != message):
+            self._on_recorded(await self._writer.record_failing(remediation, message))
 
     async def _follow_up(self, remediation: Remediation) -> None:
         """Send the second message and close the Remediation, once the action has an outcome."""
@@ -123,10 +141,10 @@ class Notifier:
         self._check_due(remediation, sinks, Stage.ENDED)
         report = await self._report_of(remediation)
         message = outcome_notification(report, remediation, action) if report else None
-        await self._send_to_all(remediation, sinks, message)
+        execution = await self._send_to_all(remediation, sinks, message)
         outcome = condition_of(action.status, RemediationConditionType.SUCCEEDED)
         status = outcome.status if outcome else "Unknown"
-        text = f"sent the outcome of {action.metadata.name}"
+        text = f"the outcome of {action.metadata.name}: {execution.message}"
         await self._writer.record_outcome(remediation, status, RemediationReason.NOTIFIED, text, self._clock())
 
     async def _send_to_all(
@@ -142,7 +160,7 @@ class Notifier:
             return ExecutionResult("False", RemediationReason.NOT_POSSIBLE, problem)
         delivery = await self._delivery.deliver(remediation.metadata.namespace, sinks, message)
         if delivery.retry_seconds is not None:
-            raise _PendingError(delivery.retry_seconds)
+            raise _PendingError(delivery.retry_seconds, (*delivery.problems, *delivery.failing))
         problems = delivery.problems
         if len(problems) == len(sinks):
             return ExecutionResult("False", RemediationReason.EXECUTION_FAILED, "; ".join(problems))
@@ -156,10 +174,13 @@ class Notifier:
             _PendingError: that is so.
         """
         metadata = remediation.metadata
-        seconds = self._delivery.delay_seconds(metadata.namespace, sinks, message_id(remediation, stage))
+        to_send = (metadata.namespace, sinks, message_id(remediation, stage))
+        seconds = self._delivery.delay_seconds(*to_send)
         created = metadata.creation_timestamp
         if seconds and created and self._clock() - created < GIVE_UP_AFTER:
-            raise _PendingError(seconds)
+            # what another message found out is recorded once: the many that wait for a sink do not follow its errors
+            problems = () if _is_failing(remediation) else self._delivery.failing(*to_send)
+            raise _PendingError(seconds, problems)
 
     def _rule_of(self, remediation: Remediation) -> Rule | None:
         cached = self._cache.policies.get((remediation.metadata.namespace, remediation.spec.policy_ref.name))
@@ -182,6 +203,12 @@ class Notifier:
         except ConflictError:
             return None
         return report if latest_run(report) else None
+
+
+def _is_failing(remediation: Remediation) -> bool:
+    """Return whether it is recorded why a message is not delivered; of a follow-up it is, once it was tried itself."""
+    executed = condition_of(remediation.status, RemediationConditionType.EXECUTED)
+    return executed is not None and (executed.reason == RemediationReason.SINK_FAILING or is_executed(remediation))
 
 
 def _sinks(rule: Rule | None) -> list[Sink]:

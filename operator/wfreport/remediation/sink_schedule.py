@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Final
 
+from msgspec import Struct
+
 from wfreport.backoff import doubling_delay
 
 FIRST_DELAY_SECONDS: Final = 1
@@ -14,6 +16,20 @@ SinkKey = tuple[str, ...]
 """Namespace and identity of a sink: its Secret, or host and port of its URL."""
 
 
+class _Outage(Struct, frozen=True):
+    """The failures of a sink since its last success.
+
+    Attributes:
+        count: how often it has failed.
+        until: when it may be tried again.
+        problem: why it failed last.
+    """
+
+    count: int
+    until: float
+    problem: str
+
+
 class SinkSchedule:
     """Backoff per sink, for all Remediations that notify it: 300 messages to a dead endpoint cost one try at a time."""
 
@@ -21,21 +37,27 @@ class SinkSchedule:
         """``clock`` is monotonic; ``jitter`` returns a random factor near 1."""
         self._clock = clock
         self._jitter = jitter
-        self._failures: dict[SinkKey, tuple[int, float]] = {}
+        self._failures: dict[SinkKey, _Outage] = {}
 
     def delay_seconds(self, sink: SinkKey) -> float:
         """Return for how long the sink must not be tried; 0 if it may be."""
-        _, until = self._failures.get(sink, (0, 0.0))
-        return max(0.0, until - self._clock())
+        failure = self._failures.get(sink)
+        return max(0.0, failure.until - self._clock()) if failure else 0.0
 
-    def failed(self, sink: SinkKey) -> float:
+    def problem(self, sink: SinkKey) -> str:
+        """Return why the sink failed last; empty if it does not fail."""
+        failure = self._failures.get(sink)
+        return failure.problem if failure else ""
+
+    def failed(self, sink: SinkKey, problem: str) -> float:
         """Put the sink off; return for how long."""
-        failures = self._failures.pop(sink, (0, 0.0))[0] + 1
+        before = self._failures.pop(sink, None)
+        failures = before.count + 1 if before else 1
         backoff = doubling_delay(failures, first_seconds=FIRST_DELAY_SECONDS, max_seconds=MAX_DELAY_SECONDS)
         delay = backoff * self._jitter()
         if len(self._failures) >= _MAX_SINKS:
             del self._failures[next(iter(self._failures))]
-        self._failures[sink] = (failures, self._clock() + delay)
+        self._failures[sink] = _Outage(failures, self._clock() + delay, problem)
         return delay
 
     def succeeded(self, sink: SinkKey) -> None:

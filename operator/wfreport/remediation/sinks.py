@@ -4,6 +4,7 @@ import asyncio
 import base64
 import binascii
 import json
+import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
@@ -36,7 +37,14 @@ _MAX_URLS_BYTES: Final = 64 * 1024
 
 
 class SinkError(Exception):
-    """A notification was not delivered. The message names the sink, never its URL."""
+    """A notification was not delivered. The message names neither the sink nor its URL."""
+
+
+class OperatorStopsError(SinkError):
+    """A notification was not delivered because the operator stops, which is no fault of the sink."""
+
+    def __init__(self) -> None:
+        super().__init__("the operator stops")
 
 
 class Sender(Protocol):
@@ -93,13 +101,13 @@ class Sinks:
             RefusedError: the sink is unusable as it is configured.
         """
         if sink.cloud_events:
-            async with self._delivery(sink):
+            async with self._delivery():
                 event = cloud_event(notification, sink.cloud_events.format)
                 await _post(sink.name, sink.cloud_events.url, event, self._rules)
         elif sink.apprise:
             secret = await self._secret(namespace, sink.apprise)
             urls = urls_in(secret, sink.apprise.key)
-            async with self._delivery(sink):
+            async with self._delivery():
                 await self._send_by_apprise(namespace, sink, secret, urls, notification)
 
     def close(self) -> None:
@@ -115,16 +123,18 @@ class Sinks:
             self._apprise.close()
 
     @asynccontextmanager
-    async def _delivery(self, sink: Sink) -> AsyncIterator[None]:
+    async def _delivery(self) -> AsyncIterator[None]:
         """Run a delivery within its time."""
         if self._closed:
-            raise SinkError(f"sink {sink.name}: the operator stops")
+            raise OperatorStopsError
         try:
             async with asyncio.timeout(SEND_SECONDS) as timeout:
                 self._deliveries.add(timeout)
                 yield
         except TimeoutError:
-            raise SinkError(f"sink {sink.name}: TimeoutError") from None
+            if self._closed:
+                raise OperatorStopsError from None
+            raise SinkError(f"no answer within {SEND_SECONDS} s") from None
         finally:
             self._deliveries.discard(timeout)
             self._close_if_idle()
@@ -176,7 +186,7 @@ class Sinks:
         if result == BLOCKED:
             raise RefusedError(Refusal.SINK_UNUSABLE, f"sink {name}: {message}")
         if result != SENT:
-            raise SinkError(f"sink {name}: {message}")
+            raise SinkError(message)
         return None
 
 
@@ -216,11 +226,18 @@ async def _post(name: str, url: str, event: dict[str, Any], rules: SinkRules) ->
             ) as response,
         ):
             if response.status >= _FIRST_FAILURE_STATUS:
-                raise SinkError(f"sink {name} answered {response.status}")
+                raise SinkError(f"answered {response.status}")
     except (aiohttp.ClientError, OSError, ValueError) as error:
         if guard.refused:
             raise RefusedError(Refusal.SINK_UNUSABLE, f"sink {name}: {guard.refused}") from None
-        raise SinkError(f"sink {name}: {type(error).__name__}") from None
+        raise SinkError(_problem_of(error)) from None
+
+
+def _problem_of(error: Exception) -> str:
+    """Return the kind of an error, and that of the system's error in it. Its text may contain the URL."""
+    number = (error.errno or 0) if isinstance(error, OSError) else 0
+    # getaddrinfo's numbers are negative
+    return f"{type(error).__name__}: {os.strerror(number)}" if number > 0 else type(error).__name__
 
 
 class _SocketGuard:

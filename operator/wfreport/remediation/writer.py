@@ -14,6 +14,7 @@ from wfreport.core.record.progress import (
     ExecutionResult,
     status_denied,
     status_executed,
+    status_failing,
     status_intended,
     status_stopping,
     status_with_outcome,
@@ -106,6 +107,25 @@ class RemediationWriter:
             await self._events.record(
                 _report_of(recorded), execution.reason, message, discriminator=recorded.metadata.uid or ""
             )
+        return recorded
+
+    async def record_failing(self, remediation: Remediation, message: str) -> Remediation:
+        """Record why sinks do not have a notification yet, with an Event about the first failure.
+
+        Raises:
+            ConflictError: the Remediation has changed; the index now has its latest version.
+            ApiError: the request failed; it may have taken effect.
+        """
+        recorded = await self._write(remediation, status_failing(remediation, self._clock(), message))
+        reason = RemediationReason.SINK_FAILING
+        await self._emit(recorded, reason, message, WARNING)
+        await self._events.record(
+            _report_of(recorded),
+            reason,
+            f"Remediation {recorded.metadata.name}: {message}",
+            event_type=WARNING,
+            discriminator=recorded.metadata.uid or "",
+        )
         return recorded
 
     async def record_stop(self, remediation: Remediation, execution: ExecutionResult) -> Remediation:

@@ -15,6 +15,7 @@ from wfreport.core.record.progress import (
     is_executed,
     status_denied,
     status_executed,
+    status_failing,
     status_intended,
     status_with_outcome,
 )
@@ -55,6 +56,20 @@ def test_an_action_without_a_new_run_awaits_no_outcome_unless_expected() -> None
         "NoOutcome",
     )
     assert status_executed(notification, NOW, failed).executed_at is None
+
+
+def test_a_sink_that_fails_leaves_the_message_open_and_then_the_follow_up() -> None:
+    notification = a_remediation(action="Notify", lockClass="notify")
+    failing = with_status(notification, status_failing(notification, NOW, "sink hook: answered 503"))
+    assert conditions_of(failing.status) == {"Executed": ("Unknown", "SinkFailing")}
+    assert not is_executed(failing)
+    done = ExecutionResult("True", RemediationReason.EXECUTED, "sent to 1 of 1 sinks")
+    sent = with_status(failing, status_executed(failing, LATER, done, expects_outcome=True))
+    again = with_status(sent, status_failing(sent, LATER, "sink hook: answered 503"))
+    assert conditions_of(again.status)["Executed"] == ("True", "Executed")
+    assert awaits_outcome(again)
+    assert again.status
+    assert again.status.message == "sink hook: answered 503"
 
 
 def test_foreign_conditions_and_transition_times_are_preserved() -> None:

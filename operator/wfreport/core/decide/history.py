@@ -16,7 +16,9 @@ from wfreport.core.decide.model import ExecutionState, PastAction, Run
 from wfreport.core.render.conditions import EPOCH
 from wfreport.core.snapshot.chain import link_of
 
-EXECUTION_OPEN: Final = frozenset({RemediationReason.EXECUTION_PENDING, RemediationReason.RUN_STOPPING})
+EXECUTION_OPEN: Final = frozenset(
+    {RemediationReason.EXECUTION_PENDING, RemediationReason.SINK_FAILING, RemediationReason.RUN_STOPPING}
+)
 """Reasons of ``Executed`` while the action is yet to be performed, or only its first step has been."""
 
 _OUTCOME_PENDING: Final = frozenset({RemediationReason.OUTCOME_AWAITED})

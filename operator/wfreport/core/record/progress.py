@@ -89,6 +89,14 @@ def status_denied(remediation: Remediation, now: datetime) -> RemediationStatus:
     return _changed(remediation, now, {RemediationConditionType.APPROVED: denied})
 
 
+def status_failing(remediation: Remediation, now: datetime, message: str) -> RemediationStatus:
+    """Return the status while sinks fail and are tried again: with the first message, or with its follow-up."""
+    changed = {RemediationConditionType.EXECUTED: _of("Unknown", RemediationReason.SINK_FAILING, message)}
+    if is_executed(remediation):
+        changed = {RemediationConditionType.SUCCEEDED: _of("Unknown", RemediationReason.OUTCOME_AWAITED, message)}
+    return _changed(remediation, now, changed).model_copy(update={"message": cut(message, TEXT)})
+
+
 def status_stopping(remediation: Remediation, now: datetime, execution: ExecutionResult) -> RemediationStatus:
     """Return the status after a run that hung was stopped. It is resubmitted once it has ended."""
     stopping = _of(execution.status, execution.reason, execution.message)
