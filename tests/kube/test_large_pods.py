@@ -153,7 +153,7 @@ def test_of_very_many_labels_and_entries_few_are_kept_and_argos_stay() -> None:
 
 def test_evidence_is_weighed_with_its_events_and_pods() -> None:
     cache = EvidenceCache(EvidenceCacheLimits(pods=1000, max_bytes=4 << 20))
-    event = decode_event({"message": "m" * 20_000})
+    event = decode_event({"message": "m" * 30_000})  # it is clipped
     pod = decode_pod(a_pod("p", annotation="x" * 15_000))
     for number in range(100):
         cache.put(("ns", "wf"), "u", f"p{number}", PodEvidence(pod, events=(event,) * 50))

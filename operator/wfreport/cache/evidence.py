@@ -103,5 +103,5 @@ class EvidenceCache:
 
 
 def _size_bytes(evidence: PodEvidence) -> int:
-    texts = len(msgspec.json.encode((evidence.pod, evidence.events)))
+    texts = len(msgspec.json.encode((evidence.pod, evidence.events), enc_hook=str))  # a clipped text is a kind of str
     return POD_BYTES + TEXT_FACTOR * texts + sum(len(log) for log in evidence.logs.values())
