@@ -30,13 +30,13 @@ def test_a_sentence_that_ends_a_run_says_so_as_well() -> None:
     assert sentence in sentences(next_steps(run))
 
 
-def test_a_pod_is_deleted_only_after_the_label_and_after_its_log_is_saved() -> None:
+def test_the_log_is_saved_before_anything_can_end_the_pod_and_the_pod_is_deleted_last() -> None:
     steps = next_steps(a_stalled(StallReason.TASK_RESULT_MISSING))
     assert [line.split()[:3] for line in lines(steps)][:3] == [
-        ["kubectl", "label", "workflowtaskresult"], ["kubectl", "logs", "pod-1"], ["kubectl", "delete", "pod"],
+        ["kubectl", "logs", "pod-1"], ["kubectl", "label", "workflowtaskresult"], ["kubectl", "delete", "pod"],
     ]  # fmt: skip
-    assert "outputs that are not stored by now are lost" in steps[0].text
-    assert "save it before you delete the pod" in steps[1].text
+    assert "add > wait.log to keep it" in steps[0].text
+    assert "outputs that are not stored by now are lost" in steps[1].text
     assert steps[2].text == "only if that does not help: delete its pod; the step may then fail, its log is lost"
 
 

@@ -820,12 +820,13 @@ def test_the_memory_of_a_kubeflow_task_is_that_of_the_task_around_its_step(step:
     assert f"(set_memory_limit {task})" in sentences(next_steps(a_failed(failure, status={"step": step})))
 
 
-def test_a_machine_is_looked_at_before_it_is_given_up_and_its_pods_before_one_is_deleted() -> None:
+def test_a_machine_is_looked_at_before_it_is_given_up_and_a_pod_before_it_is_deleted() -> None:
     steps = next_steps(a_stalled(StallReason.POD_TERMINATING, "hangs in Terminating on machine gpu-12"))
     assert [line.split()[1:3] for line in lines(steps)] == [
-        ["get", "node"], ["delete", "node"], ["get", "pods"], ["delete", "pod"], ["resubmit", "wf"],
+        ["get", "node"], ["delete", "node"], ["describe", "pod"], ["delete", "pod"], ["resubmit", "wf"],
     ]  # fmt: skip
     assert all("only if the machine is gone for good" in step.text for step in steps if step.command[1] == "delete")
+    assert steps[2].text.startswith("if the machine is Ready: ")
 
 
 def test_a_run_that_hangs_has_to_end_before_it_is_run_anew() -> None:

@@ -136,26 +136,29 @@ def _terminating(stalled: Stalled, run: ReportedRun) -> Steps:
     pod, is_held = _pod_name(run), "finalizer" in (stalled.message or "")
     if not is_held:
         yield from _machine(stalled)
-    yield _pods(run, "which of its pods are still there")
     if pod and is_held:
         yield kubectl("its finalizers: end what holds it", "get", "pod", pod, "-o", "jsonpath={.metadata.finalizers}")
     elif pod:
+        yield describe_pod(pod, "if the machine is Ready: its Events say what the deletion waits for")
         text = "only if the machine is gone for good and this pod is still there minutes later"
         yield kubectl(text, "delete", "pod", pod, "--force", "--grace-period=0")
         yield argo("when this run has ended, run it anew", "resubmit", run.workflow)
+    else:
+        yield _pods(run, "which of its pods are still there")
 
 
 def _result_missing(stalled: Stalled, run: ReportedRun) -> Steps:
+    pod = _pod_name(run)
+    pod = pod if run.existing_pods is None or (pod and run.has_pod(pod)) else None
+    if pod:
+        yield kubectl("what Argo's wait container did last; add > wait.log to keep it", "logs", pod, "-c", "wait")
     if stalled.node_id:
-        text = "first: let the step end in the phase that it has; outputs that are not stored by now are lost"
+        text = "let the step end in the phase that it has; outputs that are not stored by now are lost"
         yield kubectl(text, "label", "workflowtaskresult", stalled.node_id, _LABEL_COMPLETE, "--overwrite")
     else:
         yield kubectl("which one lacks report-outputs-completed=true", "get", "workflowtaskresults", "-l",
                       f"{_LABEL_WORKFLOW}={run.workflow}", "--show-labels")  # fmt: skip
-    pod = _pod_name(run)
-    if pod and (run.existing_pods is None or run.has_pod(pod)):
-        text = "what Argo's wait container did last; add > wait.log to save it before you delete the pod"
-        yield kubectl(text, "logs", pod, "-c", "wait")
+    if pod:
         yield kubectl(f"only if that does not help: delete its pod{_cost(stalled, run)}", "delete", "pod", pod)
     yield controller_log(run)
 
