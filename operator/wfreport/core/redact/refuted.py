@@ -98,6 +98,8 @@ def is_refuted(text: str, key: re.Match[str], match: re.Match[str], value: str) 
         or _CONSTANT.fullmatch(value) is not None
         or _is_member_of_literal(text, key, match, value)
         or ("(" in value and value.partition("(")[0].lower() in TYPES)
+        or (match.lastgroup == "quoted" and separator == ":" and value.lower() in TYPES)
+        or _is_member_of_its_name(key, value)
         or _is_after_prompt(text, key, match)
         or is_sealed(text, key.start(), value)
         or (is_compound(key["suffix"]) and _is_plain(value))
@@ -253,6 +255,12 @@ def _is_its_name(text: str, key: re.Match[str], value: str) -> bool:
     """Whether a value stands for itself in an example: ``apiKey: apiKey``."""
     name = _before_in_word(text, key) + key["word"] + key["suffix"]
     return _letters(value) == _letters(name) or _letters(value) == _letters(key["word"] + key["suffix"])
+
+
+def _is_member_of_its_name(key: re.Match[str], value: str) -> bool:
+    """Whether a value is a member that has the name of the key: ``auth_secret=entry.auth_secret``."""
+    member = value.rpartition(".")[2]
+    return member != value and is_member(value) and _letters(member).endswith(_letters(key["word"] + key["suffix"]))
 
 
 def _letters(name: str) -> str:
