@@ -1,15 +1,18 @@
 """Entry points: ``python -m wfreport``, the ``wfreport`` command, ``kubectl wfreport``, and its completion.
 
-The command line is imported only after Ctrl-C has been set to end the process at once, silently and with exit code 130.
-Python's own handler would print a traceback while modules are imported, and click would exit with 1, which means that
-a Workflow failed.
+All that takes time is imported only after Ctrl-C has been set to end the process at once, silently and with exit code
+130. Python's own handler would print a traceback while modules are imported, and click would exit with 1, which means
+that a Workflow failed.
 """
 
-import signal
-import sys
-from typing import TYPE_CHECKING, Final
+from __future__ import annotations
 
+import sys
+
+TYPE_CHECKING = False  # typing takes several milliseconds, too
 if TYPE_CHECKING:
+    from typing import Final
+
     from wfreport.cli.group import LazyGroup
 
 _NO_FILE_COMPLETION: Final = 4
@@ -46,9 +49,12 @@ def complete_plugin() -> None:
     click.echo(f":{0 if is_file else _NO_FILE_COMPLETION}")
 
 
-def _command_line() -> "LazyGroup":
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not if the shell has the signal ignored
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+def _command_line() -> LazyGroup:
+    # The module behind signal, which adds enumerations to it and takes a third of the time until here.
+    import _signal  # type: ignore[import-not-found]  # noqa: PLC0415
+
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:  # not if the shell has the signal ignored
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
     from wfreport.cli.main import cli  # noqa: PLC0415  (see above)
 
     return cli

@@ -96,6 +96,14 @@ def test_output_that_cannot_be_written_is_an_error_of_one_line(output: str, tmp_
     assert (done.returncode, done.stderr) == (2, "Error: output: No space left on device\n")
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["list", "--help"], ["version"]])
+def test_help_that_cannot_be_written_is_an_error_of_one_line(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "wfreport", *arguments]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "Error: output: No space left on device\n")
+
+
 def test_waiting_imports_neither_the_settings_nor_tables() -> None:
     modules = imported(["wait", "a", "-n", "x"], os.environ | {"KUBECONFIG": "/nowhere"})
     assert not {module.partition(".")[0] for module in modules} & {"kopf", "rich", "pydantic_settings"}

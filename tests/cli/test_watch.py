@@ -167,17 +167,18 @@ def test_an_object_cannot_be_redrawn(arguments: list[str]) -> None:
     assert "leave out -o" in done.stderr
 
 
-def test_ctrl_c_while_it_starts_is_silent_and_130() -> None:
+@pytest.mark.parametrize("module", ["wfreport.cli", "typing", "enum"])
+def test_ctrl_c_while_it_starts_is_silent_and_130(module: str) -> None:
     """The command line interrupts itself while modules are imported, where no command can catch it."""
     script = (
         "import builtins, os, signal, sys\n"
         "real = builtins.__import__\n"
         "def interrupting(name, *rest, **more):\n"
-        "    if name.startswith('wfreport.cli'):\n"
+        f"    if name.startswith('{module}'):\n"
         "        os.kill(os.getpid(), signal.SIGINT)\n"
         "    return real(name, *rest, **more)\n"
-        "from wfreport.__main__ import main\n"
         "builtins.__import__ = interrupting\n"
+        "from wfreport.__main__ import main\n"
         "main()\n"
     )
     shell = ["/bin/sh", "-c", '"$@"; echo "exit code $?"', "sh", sys.executable, "-c", script, "list"]

@@ -5,6 +5,7 @@ import gc
 import importlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 import click
@@ -114,17 +115,30 @@ class LazyGroup(Command, click.Group):
         commands = [CompletionItem(entry.name, help=entry.short_help) for entry in entries]
         return commands + click.Command.shell_complete(self, ctx, incomplete)
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Parse the arguments; report help or a version that cannot be written on one line."""
+        with _writing():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; report an error in its arguments, or output that cannot be written, on one line."""
         try:
-            return super().invoke(ctx)
-        except OSError as error:
-            if error.errno not in _UNWRITABLE:
-                raise
-            raise UnusableInput("output", os.strerror(error.errno)) from error
+            with _writing():
+                return super().invoke(ctx)
         except click.exceptions.NoArgsIsHelpError:
             raise
         except click.UsageError as error:
             command_path = (error.ctx or ctx).command_path
             message = " ".join(error.format_message().split())
             raise UnusableInput(command_path, f"{message} (help: {command_path} --help)") from error
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Report output that cannot be written as an error of one line."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
+        raise UnusableInput("output", os.strerror(error.errno)) from error

@@ -41,13 +41,13 @@ class SinkSchedule:
 
     def delay_seconds(self, sink: SinkKey) -> float:
         """Return for how long the sink must not be tried; 0 if it may be."""
-        failure = self._failures.get(sink)
-        return max(0.0, failure.until - self._clock()) if failure else 0.0
+        outage = self._failures.get(sink)
+        return max(0.0, outage.until - self._clock()) if outage else 0.0
 
     def problem(self, sink: SinkKey) -> str:
         """Return why the sink failed last; empty if it does not fail."""
-        failure = self._failures.get(sink)
-        return failure.problem if failure else ""
+        outage = self._failures.get(sink)
+        return outage.problem if outage else ""
 
     def failed(self, sink: SinkKey, problem: str) -> float:
         """Put the sink off; return for how long."""
