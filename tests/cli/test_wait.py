@@ -60,6 +60,19 @@ class Cluster:
         )
         return patched
 
+    def report(self, workflow: dict[str, Any], summary: str, **observed: str) -> None:
+        """Store the operator's report of a Workflow, with some fields of ``observedWorkflow`` changed."""
+        report = compute_report(decode_workflow(workflow), {})
+        status = report.pop("status") | {"summary": summary}
+        status["observedWorkflow"] |= observed
+        path = REPORTS.format(self.namespace)
+        self.plane.api.post(path, report)
+        name = report["metadata"]["name"]
+        content_type, query = "application/merge-patch+json", {"fieldManager": "wfreport"}
+        self.plane.api.call(
+            "PATCH", f"{path}/{name}/status", {"status": status}, content_type=content_type, query=query
+        )
+
     def delete(self, name: str) -> None:
         self.plane.api.call("DELETE", f"{self.workflows}/{name}")
 
@@ -120,6 +133,26 @@ def test_an_unknown_workflow_is_code_5(cluster: Cluster) -> None:
     assert err == f"Error: no Workflow none in namespace {cluster.namespace}\n"
 
 
+@pytest.mark.parametrize(("phase", "code"), ENDS.items())
+def test_a_run_whose_workflow_was_deleted_after_its_end_is_answered_for_by_its_report(
+    cluster: Cluster, phase: str, code: int
+) -> None:
+    cluster.submit("one")
+    cluster.report(cluster.end("one", phase), "as the operator saw it")
+    cluster.delete("one")
+    with cluster.waiting("one") as process:
+        assert outcome(process) == (code, "as the operator saw it\n", "")
+
+
+def test_a_run_whose_workflow_was_deleted_before_its_end_is_code_5_with_its_last_state(cluster: Cluster) -> None:
+    cluster.report(cluster.submit("one"), "Running 0/1")
+    cluster.delete("one")
+    with cluster.waiting("one") as process:
+        returned, out, err = outcome(process)
+    assert (returned, out) == (5, "Running 0/1\n")
+    assert err == "Error: one was deleted before it ended; the summary is its last known state\n"
+
+
 def test_a_misspelled_workflow_is_code_5_and_has_a_suggestion(cluster: Cluster) -> None:
     cluster.submit("nightly")
     with cluster.waiting("nightl") as process:
@@ -170,15 +203,7 @@ def test_without_an_operator_the_summary_is_computed(cluster: Cluster) -> None:
 def test_a_report_is_used_only_if_it_describes_the_same_state(cluster: Cluster, *, current: bool) -> None:
     cluster.submit("one")
     ended = cluster.end("one", "Failed")
-    report = compute_report(decode_workflow(ended), {})
-    status = report.pop("status") | {"summary": "as the operator saw it, pods and all"}
-    if not current:
-        status["observedWorkflow"]["resourceVersion"] = "1"
-    path = REPORTS.format(cluster.namespace)
-    cluster.plane.api.post(path, report)
-    name = report["metadata"]["name"]
-    content_type, query = "application/merge-patch+json", {"fieldManager": "wfreport"}
-    cluster.plane.api.call("PATCH", f"{path}/{name}/status", {"status": status}, content_type=content_type, query=query)
+    cluster.report(ended, "as the operator saw it, pods and all", **({} if current else {"resourceVersion": "1"}))
     with cluster.waiting("one") as process:
         _, out, _ = outcome(process)
     assert (out == "as the operator saw it, pods and all\n") is current

@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 import click
 import msgspec
 
-from wfreport.api.argo import LABEL_COMPLETED, LABEL_PHASE, Metadata, Phase, Struct
+from wfreport.api.argo import COMPLETED_PHASES, LABEL_COMPLETED, LABEL_PHASE, Metadata, Phase, Struct
 from wfreport.api.report import ReportStatus
 from wfreport.cli.group import Command
 from wfreport.cli.options import ClusterTarget, Duration, cluster_options, completion
@@ -17,7 +17,7 @@ from wfreport.cli.problems import ExitCode, NotFound
 from wfreport.cli.render.style import one_line
 from wfreport.cli.sources.cluster import REQUEST_SECONDS, Cluster, run_connected
 from wfreport.cli.sources.computed_reports import compute_report
-from wfreport.cli.sources.runs import run_name
+from wfreport.cli.sources.runs import decode_report, find_newest_report, run_name
 from wfreport.cli.sources.suggestions import suggest_workflow
 from wfreport.cli.sources.workflows import fetch_workflow
 from wfreport.core.snapshot.identity import report_name
@@ -57,7 +57,7 @@ class _WorkflowGoneError(Exception):
         ExitCode.UNUSABLE: "the cluster cannot be used (credentials, permissions)",
         ExitCode.ERROR: "Error",
         ExitCode.TIMEOUT: "still running at the timeout",
-        ExitCode.NOT_FOUND: "no such Workflow, or it was deleted before it ended",
+        ExitCode.NOT_FOUND: "no such Workflow and no report of it, or it was deleted before it ended",
     },
     examples=(
         "%(prog)s wait etl-x7k2p -n team-a --timeout 1h",
@@ -72,7 +72,8 @@ class _WorkflowGoneError(Exception):
 def wait(target: ClusterTarget, workflow: str, timeout: float | None) -> int:
     """Wait until WORKFLOW ends and print its summary, for CI jobs.
 
-    This needs permission to get, list and watch Workflows. The operator does not have to be installed.
+    This needs permission to get, list and watch Workflows. The operator does not have to be installed. A run whose
+    Workflow Argo has deleted is answered for by its report, if there is one.
     """
     workflow = run_name(workflow)
 
@@ -103,8 +104,7 @@ class _Follower(msgspec.Struct):
             version = await self._list()
             await self._remember()
         except _WorkflowGoneError:
-            suggestion = await suggest_workflow(self.cluster, self.name)
-            raise NotFound(f"no Workflow {self.name} in namespace {self.cluster.namespace}{suggestion}") from None
+            return await self._report_gone()
         try:
             async with asyncio.timeout(timeout_seconds):
                 async with _progress(self):
@@ -221,6 +221,25 @@ class _Follower(msgspec.Struct):
         click.echo(one_line(self.last.summary))
         return _EXIT_CODES.get(self.last.phase, ExitCode.ERROR)
 
+    async def _report_gone(self) -> ExitCode:
+        """Answer for a Workflow that was gone from the beginning, by its report: Argo may delete it once it has ended.
+
+        Raises:
+            NotFound: there is no report either.
+        """
+        report: Mapping[str, Any] | None = None
+        with contextlib.suppress(ApiError):  # a message about the Workflow is what was asked for
+            report, _ = await find_newest_report(self.cluster, self.name)
+        status = decode_report(report).status if report else None
+        if status is None or status.observed_workflow is None:
+            suggestion = await suggest_workflow(self.cluster, self.name)
+            raise NotFound(f"no Workflow {self.name} in namespace {self.cluster.namespace}{suggestion}")
+        self._record(status)
+        if self.last.phase not in COMPLETED_PHASES:
+            return self._print_deleted()
+        click.echo(one_line(self.last.summary))
+        return _EXIT_CODES.get(self.last.phase, ExitCode.ERROR)
+
     async def _report_timeout(self, timeout_seconds: float) -> ExitCode:
         with contextlib.suppress(ApiError):
             if status := await self._computed_status():
@@ -233,6 +252,9 @@ class _Follower(msgspec.Struct):
     async def _report_deleted(self) -> ExitCode:
         if stored := await self._stored_status():
             self._record(stored)
+        return self._print_deleted()
+
+    def _print_deleted(self) -> ExitCode:
         click.echo(one_line(self.last.summary))
         click.echo(f"Error: {self.name} was deleted before it ended; the summary is its last known state", err=True)
         return ExitCode.NOT_FOUND

@@ -252,14 +252,14 @@ async def _find_report(cluster: Cluster, name: str) -> tuple[dict[str, Any] | No
     try:
         body = await documents(cluster.client, REPORT).get_json(cluster.namespace, name)
     except NotFoundError:
-        return await _find_newest_report(cluster, name)
+        return await find_newest_report(cluster, name)
     except ForbiddenError as error:
         return None, f" (cannot read reports: {one_line(error.message)})"
     return readable_object(body), ""
 
 
-async def _find_newest_report(cluster: Cluster, workflow: str) -> tuple[dict[str, Any] | None, str]:
-    """Find the newest report about a Workflow, and return the same as ``_find_report``."""
+async def find_newest_report(cluster: Cluster, workflow: str) -> tuple[dict[str, Any] | None, str]:
+    """Find the newest report about a Workflow; return it, or None and a clause explaining its absence."""
     try:
         listed = [report async for report in find_reports(cluster, cluster.namespace, Filters(workflow=workflow))]
     except UnusableInput:
