@@ -148,7 +148,7 @@ def remediation_columns(now: datetime, *, all_namespaces: bool, wide: bool) -> l
         Column("RULE", lambda each: each.remediation.spec.rule, shown=wide),
         Column("ACTION", lambda each: each.remediation.spec.action, drop_order=1),
         Column("WORKFLOW", lambda each: each.remediation.spec.target.name, drop_order=6),
-        Column("CLASS", lambda each: each.remediation.spec.reason, "yellow", drop_order=4),
+        Column("REASON", lambda each: each.remediation.spec.reason, "yellow", drop_order=4),
         Column("ATTEMPT", lambda each: str(each.remediation.spec.attempt), drop_order=3),
         Column("STATE", lambda each: state_of(each.remediation)[0], lambda each: state_of(each.remediation)[1]),
         Column("AGE", lambda each: _age(each.remediation, now), drop_order=2),
