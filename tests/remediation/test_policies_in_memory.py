@@ -445,3 +445,28 @@ async def test_of_a_policy_nothing_is_kept_twice_nor_its_labels_and_annotations(
     assert (cached.policy.metadata.labels, cached.policy.metadata.annotations) == (None, None)
     assert set(cached.document["metadata"]) <= {"resourceVersion", "creationTimestamp"}
     assert set(cached.document) == {"metadata"}
+
+
+def held(cluster: InMemoryCluster) -> str | None:
+    """Return what the first report says to hold its policy."""
+    report = cluster.api.all("workflowreports")[0]
+    reason: str | None = report["status"].get("remediation", {}).get("held", {}).get("reason")
+    return reason
+
+
+@run_async
+async def test_what_a_policy_lacks_is_on_reports_as_soon_as_it_is_known() -> None:
+    cluster = InMemoryCluster(policy(RESUBMIT))
+    await cluster.start()
+    cluster.api.allowed = False
+    cluster.operator = InMemoryOperator(cluster.api, cluster.clock)
+    await cluster.operator.start()
+    fail(cluster.api, "etl", cluster.clock)
+    await cluster.operator.reconcile_workflows()
+    await cluster.operator.work()  # the run comes first, and its policy's rights have not been checked yet
+    assert held(cluster) == "RightsMissing"
+    cluster.api.allowed = True
+    cluster.clock.advance(20)
+    await cluster.reconcile(3, 1)
+    assert held(cluster) is None
+    assert len(cluster.new_runs()) == 1

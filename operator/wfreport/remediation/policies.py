@@ -192,4 +192,6 @@ def _without_spec(document: Mapping[str, Any]) -> RemediationPolicy:
 def _differs(before: CachedPolicy | None, now: CachedPolicy) -> bool:
     if before is None or before.policy is None or now.policy is None:
         return (before.policy if before else None) is not now.policy
-    return before.may_enforce != now.may_enforce or before.policy.spec != now.policy.spec
+    # ``missing`` too: after a start, runs are reconciled before it is known, and their reports have to show it
+    rights = [(cached.may_enforce, cached.missing) for cached in (before, now)]
+    return rights[0] != rights[1] or before.policy.spec != now.policy.spec
