@@ -281,6 +281,7 @@ class Template(Struct, frozen=True):
     timeout: str = ""
     daemon: bool | None = None
     resource: dict[str, object] | None = None
+    suspend: dict[str, object] | None = None
     pod_spec_patch: str = ""
     service_account_name: str = ""
     executor: dict[str, object] | None = None
@@ -388,8 +389,7 @@ class Workflow(Struct, frozen=True):
     """The parts of a Workflow that a report needs.
 
     Attributes:
-        has_v1_pod_names: whether its pods are named as their nodes' ids without an annotation that has the format
-            (``uses_v1_names`` of ``core/snapshot/pod_names.py``).
+        has_v1_pod_names: whether its pods are named as their nodes' ids (``uses_v1_names`` of ``pod_names.py``).
         observed_pod_names: names of pods that differ from the computed ones, by node id.
     """
 

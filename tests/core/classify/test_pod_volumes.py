@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.core.next_steps.runs import a_waiting
 from tests.core.test_field import FOLDER
 
-from wfreport.api.report import WorkflowReport
+from wfreport.api.report import Waiting, WorkflowReport
 from wfreport.cli.sources.computed_reports import compute_report
 from wfreport.core.classify.named_objects import find_claims, find_missing
 from wfreport.core.classify.pod_volumes import volume_clause
@@ -74,6 +75,16 @@ def test_the_keys_that_are_asked_for_are_listed() -> None:
     assert clause(KEY.format("cfg", "secret"), SECRET) == "; volume cfg asks for keys token, b of Secret s1"
     assert clause(KEY.format("one", "config"), one) == "; volume one asks for key token of ConfigMap c1"
     assert clause(KEY.format("all", "config"), PROJECTED) == "; volume all asks for all keys of ConfigMap c1"
+
+
+def test_what_the_kubelet_only_lists_is_named() -> None:
+    text = "Unable to attach or mount volumes: unmounted volumes=[cfg all], unattached volumes=[cfg all]: timed out"
+    mounted = clause(text, SECRET, PROJECTED, DATA)
+    assert mounted == ("; volume cfg mounts Secret s1; volume all mounts Secret s2; volume all mounts ConfigMap c1")
+    assert clause('MountVolume.SetUp failed for volume "cfg" : no', SECRET) == ""
+    wait = Waiting(reason="FailedMount", display_name="wf", message=text + mounted)
+    asked = [" ".join(step.command) for step in next_steps(a_waiting(wait)) if step.command and "get" in step.command]
+    assert asked == ["kubectl get secret s1", "kubectl get secret s2", "kubectl get configmap c1"]
 
 
 def test_without_a_pod_nothing_is_added() -> None:

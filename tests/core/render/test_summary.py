@@ -346,6 +346,17 @@ NEW_RUNC = (
             r'container create failed: time="2020-03-03T10:00:00Z" level=error msg="exec: \"foo\": no"',
             r"exec: \"foo\": no",
         ),
+        (
+            (
+                "Unable to attach or mount volumes: unmounted volumes=[v], unattached volumes=[v w], failed to process "
+                "volumes=[]: timed out waiting for the condition"
+            ),
+            "Unable to attach or mount volumes: unmounted volumes=[v]: timed out waiting for the condition",
+        ),
+        (
+            "mount failed: exit status 32\nMounting command: systemd-run\nOutput: mount.nfs: Connection timed out\n",
+            "mount failed: exit status 32: mount.nfs: Connection timed out",
+        ),
         ('Pod "a-1" is invalid: spec.x: Required value', "its pod is invalid: spec.x: Required value"),
         (
             'no more retries Error from server (NotFound): jobs "x" not found',
@@ -424,3 +435,20 @@ def test_a_right_that_a_program_lacks_is_named_whatever_stands_before_it(lead: s
     failure = a_failure(FailureClass.EXIT_CODE, exit_code=1, log_line=line)
     assert len(line) <= 253
     assert failure_phrase(failure) == "exit code 1: ServiceAccount data/default may not list pods in namespace data"
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ([a_node("a", Phase.SKIPPED, NodeType.SKIPPED, message="when '1 == 2' evaluated false")], "a: when '1 == 2'"),
+        ([a_node("a", Phase.OMITTED, NodeType.SKIPPED)], "no step ran"),
+        ([a_node("a", Phase.SUCCEEDED, NodeType.TASK_GROUP)], "no step ran"),
+        ([a_node("a", Phase.SUCCEEDED), a_node("b", Phase.SKIPPED, NodeType.SKIPPED)], None),
+        ([], None),
+    ],
+    ids=["skipped", "omitted", "empty loop", "one ran", "no nodes"],
+)
+def test_a_run_that_succeeded_without_doing_anything_says_so(steps: list[Node], said: str | None) -> None:
+    summary = a_report(a_snapshot(*steps, phase=Phase.SUCCEEDED)).summary or ""
+    assert ("no step ran" in summary) == (said is not None)
+    assert (said or "") in summary

@@ -19,10 +19,13 @@ from wfreport.api.kubernetes import (
     Event,
     Pod,
     PodCondition,
+    PodSpec,
     PodStatus,
     StateWaiting,
 )
 from wfreport.api.report import ReportStatus
+from wfreport.core.next_steps.model import ReportedRun
+from wfreport.core.next_steps.steps import next_steps
 from wfreport.core.snapshot.decode import decode_workflow
 from wfreport.core.snapshot.model import PodEvidence, WaitingGraces
 from wfreport.core.snapshot.pod_names import agent_pod_name
@@ -161,6 +164,9 @@ NOT_PLACED = PodCondition(type="PodScheduled", status="False", reason="Unschedul
 MOUNT = Event(reason="FailedMount", message='configmap "nope" not found', last_timestamp=at(9))
 VAGUE = Event(reason="FailedMount", message="Unable to attach or mount volumes: x", last_timestamp=at(60))
 NOT_MOUNTED = ("FailedMount", VAGUE.message)
+UNPLACED = Event(reason="FailedScheduling", message="0/3 nodes", last_timestamp=at(7))
+CREDENTIALS = Event(reason="FailedToRetrieveImagePullSecret", message="Unable to retrieve some (regcred); attempting")
+NO_CREDENTIALS = ("ErrImagePull", "no; Unable to retrieve some (regcred)")
 OLDER = Event(reason="FailedCreatePodSandBox", message="no IP", event_time=at(5))
 
 
@@ -178,6 +184,11 @@ OLDER = Event(reason="FailedCreatePodSandBox", message="no IP", event_time=at(5)
         (PodEvidence(None, (VAGUE,)), (VAGUE.reason, VAGUE.message)),
         (PodEvidence(a_pod(STARTING), (MOUNT, msgspec.structs.replace(VAGUE, last_timestamp=at(999)))), NOT_MOUNTED),
         (PodEvidence(a_pod(STARTING), (MOUNT, Event(reason="Pulled", last_timestamp=at(10)))), ("Pending", None)),
+        (PodEvidence(None, (UNPLACED,)), ("Unschedulable", "0/3 nodes")),
+        (PodEvidence(None, (UNPLACED, Event(reason="Scheduled", last_timestamp=at(8)))), ("Pending", None)),
+        (PodEvidence(msgspec.structs.replace(a_pod(), spec=PodSpec(node_name="n")), (UNPLACED,)), ("Pending", None)),
+        (PodEvidence(a_pod(StateWaiting(reason="ErrImagePull", message="no.")), (CREDENTIALS,)), NO_CREDENTIALS),
+        (PodEvidence(a_pod(StateWaiting(reason="StartError", message="no")), (CREDENTIALS,)), ("StartError", "no")),
     ],
 )
 def test_a_pod_that_does_not_start_gives_the_reason(
@@ -231,6 +242,64 @@ def test_only_pods_that_have_been_starting_for_long_are_slow() -> None:
     pods = slow_starting_pods(a_snapshot(*nodes, phase=RUNNING), now=at(350), graces=graces)
     assert list(pods.values()) == ["wf.slow", "wf.placed"]
     assert slow_starting_pods(a_snapshot(*nodes, phase=OK), now=at(350), graces=graces) == {}
+
+
+def test_a_run_that_argo_ignores_for_its_label_waits() -> None:
+    document = workflow(node("train", "Running"), metadata={"labels": {argo.LABEL_COMPLETED: "true"}})
+    report = a_report(decode_workflow(document))
+    assert report.stalled is None
+    assert report.summary == (
+        "Running; workflow is ignored by Argo's controller: its label workflows.argoproj.io/completed is true"
+    )
+    steps = next_steps(ReportedRun("wf", "ns", report, existing_pods=frozenset()))
+    assert steps[0].command == ("kubectl", "label", "workflow", "wf", "workflows.argoproj.io/completed-")
+
+
+@pytest.mark.parametrize(
+    ("labels", "instance"), [({}, "without instanceID"), ({argo.LABEL_CONTROLLER_INSTANCE_ID: "ml"}, "instanceID ml")]
+)
+def test_the_controller_that_should_take_a_run_up_is_named(labels: dict[str, str], instance: str) -> None:
+    report = a_report(decode_workflow(workflow(phase="", metadata={"labels": labels})))
+    assert [wait.message for wait in report.waiting or ()] == [
+        f"no Argo controller has taken it up: does one run for this namespace, {instance}?"
+    ]
+
+
+def test_a_run_that_argo_holds_back_without_a_message_waits() -> None:
+    report = a_report(decode_workflow(workflow(phase="Pending")))
+    assert [(wait.reason, wait.message) for wait in report.waiting or ()] == [("Pending", None)]
+
+
+@pytest.mark.parametrize(
+    ("duration", "message"),
+    [
+        ("2h", "it goes on by itself 2h after its start"),
+        (90, "it goes on by itself 90s after its start"),
+        ("30", "it goes on by itself 30s after its start"),
+        ("{{inputs.parameters.d}}", None),
+        (None, None),
+    ],
+)
+@pytest.mark.parametrize("place", ["spec", "stored spec"])
+def test_a_suspension_that_ends_by_itself_says_when(
+    duration: str | int | None, message: str | None, place: str
+) -> None:
+    templates = {"templates": [{"name": "other", "suspend": {"duration": "1s"}},
+                               {"name": "wait", "suspend": {"duration": duration} if duration else {}}]}  # fmt: skip
+    where = {"spec": templates} if place == "spec" else {"status": {"storedWorkflowTemplateSpec": templates}}
+    report = a_report(decode_workflow(workflow(node("s", "Running", "Suspend", templateName="wait"), **where)))
+    assert [wait.message for wait in report.waiting or ()] == [message]
+
+
+@pytest.mark.parametrize(
+    ("name", "shutdown", "is_told"),
+    [("s", "Stop", True), ("s", "Terminate", True), ("onExit", "Stop", False), ("onExit", "Terminate", True)],
+)
+def test_a_wait_in_a_run_that_is_being_stopped_says_so(name: str, shutdown: str, is_told: bool) -> None:
+    pending = node(name, "Pending", message="ImagePullBackOff: no.")
+    (wait,) = a_report(decode_workflow(workflow(pending, spec={"shutdown": shutdown}))).waiting or []
+    end = f"no; the Workflow is being stopped (shutdown {shutdown})" if is_told else "no."
+    assert wait.message == f"ImagePullBackOff: {end}"
 
 
 def test_problems_come_before_waits_that_are_intended() -> None:

@@ -58,7 +58,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     RefusalMessage(
         message_pattern(
             r"[Ww]orkflow is longer than maximum allowed size|offload node status|etcdserver: request is too large|"
-            r"Request entity too large|trying to send message larger than max"
+            r"Request entity too large|(?:trying to send|received) message larger than max"
         ),
         Class.CONTROLLER_ERROR,
         "WorkflowTooLarge",

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from wfreport.api.classes import CLASS_OF_WAIT, FailureClass
 from wfreport.api.kubernetes import Event, Pod
 from wfreport.core.snapshot.model import PodEvidence
 from wfreport.core.snapshot.pod_states import all_statuses, unscheduled, waiting_states
@@ -39,6 +40,7 @@ STARTUP_FAILURE_EVENTS: Final = frozenset(
 _PROGRESS_EVENTS: Final = frozenset({"Pulling", "Pulled", "Created", "Started"})
 """Reasons of Events that show that the kubelet has overcome what is older: it pulls images when all is mounted."""
 
+_WITHOUT_CREDENTIALS: Final = "FailedToRetrieveImagePullSecret"
 _VAGUE: Final = lazy_pattern(r"Unable to (?:attach or )?mount volumes|timed? ?out (?:expired )?waiting for volumes")
 _REPEATED_SECONDS: Final = 300
 """The kubelet tries again after two minutes at the latest; a volume that it has mounted since then tells nothing."""
@@ -64,7 +66,27 @@ def pending_reason(evidence: PodEvidence | None) -> PendingReason | None:
         return None
     pod = evidence.pod
     pod_reason = _waiting_container_reason(pod) or _scheduling_reason(pod) if pod else None
-    return pod_reason or _event_reason(evidence.events)
+    pod_reason = _with_pull_secrets(pod_reason, evidence.events) if pod_reason else None
+    is_unplaced = pod is None or not pod.spec.node_name
+    return pod_reason or _event_reason(evidence.events) or (_refused_reason(evidence.events) if is_unplaced else None)
+
+
+def _with_pull_secrets(found: PendingReason, events: Sequence[Event]) -> PendingReason:
+    """Return why an image cannot be pulled, with the pull secrets that the kubelet did not find."""
+    missing = next((event.message for event in events if event.reason == _WITHOUT_CREDENTIALS), "")
+    if not missing or CLASS_OF_WAIT.get(found.reason) != FailureClass.IMAGE_PULL:
+        return found
+    return structs.replace(found, message=f"{found.message.rstrip('.')}; {missing.partition(';')[0]}")
+
+
+def _refused_reason(events: Sequence[Event]) -> PendingReason | None:
+    """Return what the scheduler last said of a pod whose condition is not known."""
+    refusals = [event for event in events if event.reason == "FailedScheduling"]
+    newest = max(refusals, key=last_observed_at, default=None)
+    placed = max((last_observed_at(event) for event in events if event.reason == "Scheduled"), default=0.0)
+    if newest is None or last_observed_at(newest) < placed:
+        return None
+    return PendingReason("Unschedulable", newest.message, _began_at(newest))
 
 
 _AUTOSCALER_EVENTS: Final = frozenset({"NotTriggerScaleUp", "TriggeredScaleUp"})

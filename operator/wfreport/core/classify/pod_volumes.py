@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from wfreport.api.kubernetes import Pod, Volume, VolumeSource
 from wfreport.core.classify.named_objects import CLAIM, find_missing, find_missing_key
+from wfreport.core.classify.pending import is_vague_about_volumes
 from wfreport.imports import lazy_pattern
 
 _MAX_NAMED: Final = 5
@@ -45,7 +46,8 @@ def volume_clause(message: str, pod: Pod | None) -> str:
     mounted = _meant(text, list(_mounted(pod)), {volume.name for volume in pod.spec.volumes})
     missing = find_missing_key(text)
     if missing is None:
-        return _claims_clause([one.name for one in mounted if one.kind == CLAIM])
+        claims = _claims_clause([one.name for one in mounted if one.kind == CLAIM])
+        return claims or (_objects_clause(mounted) if is_vague_about_volumes(text) else "")
     kind, key = missing
     holders = [one for one in mounted if one.kind == kind and (not one.keys or key in one.keys)]
     return _keys_clause(holders[0]) if len(holders) == 1 else ""
@@ -63,6 +65,12 @@ def _claims_clause(claims: Sequence[str]) -> str:
     if not names:
         return ""
     return f"; {CLAIM}{'s' if len(names) > 1 else ''} of the pod: {', '.join(names[:_MAX_NAMED])}"
+
+
+def _objects_clause(mounted: Sequence[MountedObject]) -> str:
+    """Return what the volumes are that the kubelet only lists; one of projected sources has several objects."""
+    named = [f"volume {one.volume} mounts {one.kind} {one.name}" for one in mounted if one.name]
+    return "".join(f"; {text}" for text in dict.fromkeys(named[:_MAX_NAMED]))
 
 
 def _keys_clause(holder: MountedObject) -> str:

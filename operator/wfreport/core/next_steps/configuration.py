@@ -44,6 +44,46 @@ _PULL_LIMITED: Final = lazy_pattern(r"(?i)toomanyrequests|429 Too Many Requests"
 _PULL_MISSING: Final = lazy_pattern(
     r"(?i)not found|manifest unknown|does not exist|InvalidImageName|couldn't parse image"
 )
+_PULL_SPECIAL: Final = (
+    (
+        lazy_pattern(r"no matching manifest for|no match for platform|does not match the specified platform"),
+        "Build {image} for the machines' CPU architecture as well, or set a nodeSelector for kubernetes.io/arch.",
+    ),
+    (
+        lazy_pattern(r"(?i)no space left on device|disk quota exceeded"),
+        "Let the platform free the disk of the machine, which has no room for {image}; on another one it may start.",
+    ),
+    (
+        lazy_pattern(r"x509: |HTTP response to HTTPS client|certificate signed by unknown"),
+        "Let the platform make the machines trust the registry of {image}: its certificate, or plain HTTP.",
+    ),
+    (
+        lazy_pattern(r"pull policy of Never"),
+        "Load {image} onto the machines, or set imagePullPolicy: IfNotPresent in the template.",
+    ),
+)
+"""What hinders a pull beside the name and the credentials, and what to do about it."""
+
+_MOUNTED: Final = lazy_pattern(r"; volume \S{1,253} mounts (Secret|ConfigMap) ([a-z0-9][a-z0-9.-]{0,252})(?=;|\s|$)")
+_START_OBSTACLES: Final = (
+    (
+        lazy_pattern(r"(?i)mount[^\n]{0,2000}(?:not a directory|is a directory|directory onto a file)"),
+        "Correct mountPath, subPath or an artifact's path: a file is mounted over a directory, or the reverse.",
+    ),
+    (
+        lazy_pattern(r"unable to find user|no matching entries in passwd"),
+        "Set securityContext.runAsUser to a number in the template, or use an image that has this user.",
+    ),
+    (lazy_pattern(r"no command specified"), "Set the command in the template: the image has none."),
+    (lazy_pattern(r"chdir to cwd"), "Correct workingDir in the template: the image has no such directory."),
+    (lazy_pattern(r"(?i)duplicate mount point"), "Mount each path only once: in the template, and by its artifacts."),
+    (
+        lazy_pattern(r"cgroup|seccomp|apparmor|shared mount|no runtime for|nsexec|procfd"),
+        "Let the platform look at the container runtime and the kernel of the machine: they do not fit each other.",
+    ),
+)
+"""What keeps a runtime from starting a container beside its command, and what to do about it."""
+
 _UNBOUND: Final = lazy_pattern(
     r"(?i)unbound (?:immediate )?persistentvolumeclaim|persistentvolumeclaim \"|available persistent volumes to bind|"
     r"enough free storage|binding volumes: |bound to non-existent (?:persistentvolume|pv)"
@@ -62,7 +102,9 @@ def _missing(text: str, run: ReportedRun) -> list[NextStep]:
         return list(_about_object(missing, run))
     key = find_missing_key(text)
     if key is None:
-        return []
+        return [
+            kubectl("is it there?", "get", kind.lower(), name) for kind, name in dict.fromkeys(_MOUNTED.findall(text))
+        ]
     return [
         NextStep(f"Add the key {key[1]} to the {key[0]} that the pod mounts, or correct the key in the template."),
         kubectl("the keys that they have", "describe", f"{key[0].lower()}s"),
@@ -160,6 +202,9 @@ def image_steps(text: str, _: ReportedRun) -> list[NextStep]:
     """Return what to do about an image that cannot be pulled."""
     image = find_image(text)
     named = f"the image {image}" if image else "the image"
+    special = next((sentence for pattern, sentence in _PULL_SPECIAL if pattern.search(text)), None)
+    if special:
+        return [NextStep(special.format(image=named))]
     if _PULL_LIMITED.search(text):
         return [
             NextStep(
@@ -233,4 +278,8 @@ def _ending(run: ReportedRun) -> str:
     return f", end this run, which then counts as failed ({command})," if run.goes_on else ""
 
 
-_RESOLVERS: Final = (denied_steps, _missing, _architecture, _repository, _credentials, _rejected, _command)
+def _runtime(text: str, _: ReportedRun) -> list[NextStep]:
+    return [NextStep(sentence) for pattern, sentence in _START_OBSTACLES if pattern.search(text)][:1]
+
+
+_RESOLVERS: Final = (denied_steps, _missing, _architecture, _repository, _credentials, _rejected, _command, _runtime)

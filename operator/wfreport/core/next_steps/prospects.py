@@ -50,6 +50,7 @@ _STALLS: Final[dict[str, Prospect]] = {
 }
 
 _WAITS: Final[dict[str, Prospect]] = {
+    "LabelledCompleted": Prospect(Owner.USER, STARTS_WHEN_CORRECTED),
     "NotStarted": Prospect(Owner.PLATFORM, STARTS_WHEN_CORRECTED),
     "RetryNotStarted": Prospect(Owner.PLATFORM, STARTS_WHEN_CORRECTED),
     "HTTPPending": Prospect(Owner.PLATFORM, STARTS_WHEN_CORRECTED),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from wfreport.api.argo import LABEL_COMPLETED
 from wfreport.api.classes import CLASS_OF_WAIT, FailureClass
 from wfreport.api.report import Waiting
 from wfreport.core.next_steps.commands import (
@@ -95,6 +96,12 @@ def _not_taken_up(wait: Waiting, run: ReportedRun) -> Steps:  # noqa: ARG001
     yield NextStep("Check that the controller selects this namespace and the Workflow's instance ID.")
 
 
+def _labelled_completed(wait: Waiting, run: ReportedRun) -> Steps:  # noqa: ARG001
+    text = "let Argo's controller take it up; do not copy this label into new Workflows"
+    yield kubectl(text, "label", "workflow", run.workflow, f"{LABEL_COMPLETED}-")
+    yield follow(run)
+
+
 def _agent(wait: Waiting, run: ReportedRun) -> Steps:  # noqa: ARG001
     selector = f"workflows.argoproj.io/workflow={run.workflow}"
     yield kubectl("Argo's agent, whose name ends in -agent", "get", "pods", "-l", selector)
@@ -142,6 +149,7 @@ _BY_REASON: Final[dict[str, Callable[[Waiting, ReportedRun], Steps]]] = {
     "Stopping": _stopping,
     "NotStarted": _not_taken_up,
     "RetryNotStarted": _not_taken_up,
+    "LabelledCompleted": _labelled_completed,
     "HTTPPending": _agent,
     "PluginPending": _agent,
     "ImageCommandLookupFailed": _entrypoint,

@@ -33,6 +33,15 @@ def count_nodes(snapshot: Snapshot) -> Counts | None:
     )
 
 
+def nothing_ran(snapshot: Snapshot, steps: StepCounts | None) -> str:
+    """Return that no step of a run did anything, with the reason of the first that was skipped; else empty."""
+    if steps is None or not snapshot.nodes or steps.total > steps.skipped + steps.omitted:
+        return ""
+    skipped = (node for node in snapshot.nodes.values() if node.phase == Phase.SKIPPED and node.message)
+    first = next(skipped, None)
+    return f"no step ran ({first.display_name}: {first.message})" if first else "no step ran"
+
+
 def count_steps(snapshot: Snapshot) -> StepCounts | None:
     """Count the steps that do work; return None if the nodes could not be read.
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER
+from wfreport.api.argo import EXECUTOR_CONTAINERS, LABEL_COMPLETED, MAIN_CONTAINER
 from wfreport.api.classes import FailureClass, Owner
 from wfreport.api.evidence import EventSummary
 from wfreport.api.failure_reasons import FailureReason
@@ -314,6 +314,7 @@ _PLAIN_WAITS: Final = {
     "WorkflowSuspended": "is suspended by spec.suspend",
     "NotStarted": "has not been picked up by an Argo controller",
     "RetryNotStarted": "has not been picked up again by an Argo controller",
+    "LabelledCompleted": f"is ignored by Argo's controller: its label {LABEL_COMPLETED} is true",
     "ParallelismLimit": "is waiting for other Workflows to end",
     "ContainerCreating": "is starting (ContainerCreating)",
     "PodInitializing": "is starting (PodInitializing)",

@@ -40,7 +40,7 @@ from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.render.columns import StepLabels, leading_reason, leading_step
 from wfreport.core.render.compared import with_comparison, with_lateness
 from wfreport.core.render.conditions import conditions_of_run, leading_class
-from wfreport.core.render.counts import count_nodes, count_steps
+from wfreport.core.render.counts import count_nodes, count_steps, nothing_ran
 from wfreport.core.render.definition import define_run
 from wfreport.core.render.equal_failures import LeadingGroup, leading_group
 from wfreport.core.render.failures import (
@@ -181,6 +181,7 @@ class _Findings(Struct, frozen=True):
     superseded: list[PreviousAttempt]
     counts: Counts | None
     step_counts: StepCounts | None
+    nothing_ran: str | None
     times: RunTimes
     waiting: list[Waiting]
     warnings: list[StepWarning]
@@ -196,6 +197,7 @@ def _findings(
     offloaded = stored_run if snapshot.nodes_state is NodesState.OFFLOADED else None
     failures, roles, leading = _failures(context, offloaded)
     times = time_run(snapshot, sanitizer, evidence=evidence, stored=stored_run, is_first_run=is_first_run)
+    step_counts = count_steps(snapshot)
     steps = list_steps(snapshot, sanitizer, _steps_limit(snapshot.workflow, options), times)
     return _Findings(
         failures=failures,
@@ -203,7 +205,8 @@ def _findings(
         leading=leading,
         superseded=superseded_attempts(context),
         counts=count_nodes(snapshot),
-        step_counts=count_steps(snapshot),
+        step_counts=step_counts,
+        nothing_ran=sanitizer.line(nothing_ran(snapshot, step_counts)),
         times=times,
         waiting=find_waiting(
             snapshot,
@@ -233,6 +236,7 @@ def _summary(findings: _Findings, workflow: Workflow) -> str:
         steps=findings.step_counts,
         timing=findings.times.timing,
         labels=findings.labels,
+        nothing_ran=findings.nothing_ran,
     )
 
 

@@ -36,6 +36,7 @@ def summarize(
     steps: StepCounts | None,
     timing: Timing | None,
     labels: StepLabels,
+    nothing_ran: str | None = None,
 ) -> str:
     """Summarize a run in one line.
 
@@ -51,12 +52,14 @@ def summarize(
         steps: number of steps that do work; None if the nodes cannot be read.
         timing: timing of the run; None before its end.
         labels: the names of steps.
+        nothing_ran: that no step did anything, in words; None if one did.
     """
     phase = workflow.status.phase
     is_warned = stalled is not None and any(warning.message == stalled.message for warning in warnings)
     hang = [stalled_clause(stalled)] if stalled and not is_warned else []
     if phase == Phase.SUCCEEDED:
-        parts = [_succeeded(timing), *_notes_on_success(failures, len(roles), warnings, counts), *hang]
+        ran = [tidy(nothing_ran)] if nothing_ran else []
+        parts = [_succeeded(timing), *ran, *_notes_on_success(failures, len(roles), warnings, counts), *hang]
     elif workflow.status.has_failed:
         parts = [_failed(failures[0], leading, workflow, labels), *_consequences(roles, leading, steps), *hang]
         parts += [tidy(warning.message or "") for warning in warnings if warning.reason == HUNG]

@@ -11,6 +11,7 @@ from typing import Final
 from wfreport.api.argo import UNFINISHED_PHASES, Node, NodeType, Phase, WorkflowSpec
 from wfreport.api.calendar import duration_of, shifted
 from wfreport.api.reasons import StallReason
+from wfreport.core.snapshot.identity import is_labelled_completed
 from wfreport.core.snapshot.model import NodesState, Snapshot
 from wfreport.core.stall.model import SHUTDOWN_SECONDS, Owed, StallGraces, Suspicion
 from wfreport.imports import lazy_pattern
@@ -38,7 +39,7 @@ hours."""
 
 def workflow_suspicions(snapshot: Snapshot, graces: StallGraces) -> Iterator[Suspicion]:
     """Yield the suspicions that the Workflow alone raises."""
-    if snapshot.workflow.status.is_completed:
+    if snapshot.workflow.status.is_completed or is_labelled_completed(snapshot.workflow):
         return
     if snapshot.workflow.spec.suspend:
         yield from _suspended(snapshot)

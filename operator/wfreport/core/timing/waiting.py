@@ -8,9 +8,16 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from wfreport.api.argo import UNFINISHED_PHASES, Node, NodeType, Phase
+from wfreport.api.argo import (
+    LABEL_COMPLETED,
+    LABEL_CONTROLLER_INSTANCE_ID,
+    UNFINISHED_PHASES,
+    Node,
+    NodeType,
+    Phase,
+)
 from wfreport.api.calendar import duration_of, shifted
 from wfreport.api.reasons import ORDINARY_WAITS
 from wfreport.api.report import ReportStatus, Waiting
@@ -25,6 +32,7 @@ from wfreport.core.classify.pending import (
 )
 from wfreport.core.classify.pod_volumes import volume_clause
 from wfreport.core.redact.text import TextSanitizer, clip
+from wfreport.core.snapshot.identity import is_labelled_completed
 from wfreport.core.snapshot.model import PodEvidence, Snapshot, WaitingGraces
 from wfreport.core.snapshot.pod_names import agent_pod_name, pod_name
 from wfreport.core.snapshot.pod_states import is_of_an_earlier_run
@@ -46,7 +54,10 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
     (lazy_pattern(r"^Backoff for "), "Backoff"),  # operator.go:1092
     (lazy_pattern(r"^Pod auto-restarting due to "), "PodRestarting"),  # pod_restart.go
     (lazy_pattern(r"is forbidden"), "Forbidden"),
-    (lazy_pattern(r"too many workflows are already running"), "ParallelismLimit"),  # controller.go:985
+    (
+        lazy_pattern(r"too many workflows are already running|max parallelism limit"),
+        "ParallelismLimit",
+    ),  # controller.go:985
 )
 _LEADING_REASON = lazy_pattern(r"^([A-Z][A-Za-z]+)(?:: |$)")
 
@@ -188,10 +199,14 @@ def _workflow_waits(snapshot: Snapshot) -> Iterator[_Wait]:
     elif workflow.status.waits_for_retry:
         message = "it was retried by hand, and no Argo controller has taken it up again"
         yield _Wait("RetryNotStarted", message, since_at)
+    elif is_labelled_completed(workflow):
+        yield _Wait("LabelledCompleted", f"its label {LABEL_COMPLETED} is true, although it has not ended", None)
     elif not workflow.status.phase:
-        message = "no Argo controller has taken it up: does one run for this namespace and instanceID?"
+        instance_id = workflow.metadata.labels.get(LABEL_CONTROLLER_INSTANCE_ID)
+        instance = f"instanceID {instance_id}" if instance_id else "without instanceID"
+        message = f"no Argo controller has taken it up: does one run for this namespace, {instance}?"
         yield _Wait("NotStarted", message, since_at)
-    if workflow.status.phase == Phase.PENDING and workflow.status.message:
+    if workflow.status.phase == Phase.PENDING:
         message = workflow.status.message
         yield _Wait(_reason(message) or _STARTING, message, since_at)
 
@@ -218,7 +233,7 @@ def _node_waits(snapshot: Snapshot, evidence: Mapping[str, PodEvidence]) -> Iter
             reason = _STARTING
         wait = wait or (_node_wait(snapshot, node, reason, evidence) if reason else _stopping(snapshot, node))
         if wait is not None and node.id not in snapshot.tree.superseded_nodes:
-            yield wait
+            yield _with_stop(snapshot, wait)
 
 
 def _has_pending_pod(snapshot: Snapshot, node: Node, evidence: Mapping[str, PodEvidence]) -> bool:
@@ -246,11 +261,17 @@ def _hung(snapshot: Snapshot, node: Node, evidence: Mapping[str, PodEvidence]) -
         return None
     name = pod_name(snapshot.workflow, node)
     found = hung_pod(node, evidence.get(name or ""), snapshot.tree.containers_of_sets.get(node.id, ()))
-    if found is None:
-        return None
-    shutdown = snapshot.workflow.spec.shutdown
-    message = f"{found.message}; {_being_stopped(shutdown)}" if shutdown else found.message
-    return _Wait(found.reason, message, found.since_at or node.started_at, node, name)
+    return _Wait(found.reason, found.message, found.since_at or node.started_at, node, name) if found else None
+
+
+def _with_stop(snapshot: Snapshot, wait: _Wait) -> _Wait:
+    """Return a wait that tells as well that the Workflow is being stopped, if it is: then it should have ended."""
+    shutdown, node = snapshot.workflow.spec.shutdown, wait.node
+    is_let = shutdown == "Stop" and node is not None and _OF_EXIT_HANDLER.search(node.name)
+    if not shutdown or is_let or wait.reason == "Stopping":
+        return wait
+    message = "; ".join(part for part in (wait.message.rstrip("."), _being_stopped(shutdown)) if part)
+    return structs.replace(wait, message=message)
 
 
 def _stopping(snapshot: Snapshot, node: Node) -> _Wait | None:
@@ -282,6 +303,8 @@ def _node_wait(snapshot: Snapshot, node: Node, reason: str, evidence: Mapping[st
     if reason == "Backoff":
         ends = (child.finished_at for child in snapshot.tree.children(node))
         return _Wait(reason, node.message, _latest(node.started_at, *ends), node)
+    if reason == "Suspended":
+        return _Wait(reason, node.message or _end_of_suspension(snapshot, node), node.started_at, node)
     name, message = _existing_pod(snapshot, node, reason), node.message
     own = evidence.get((_starting_pod_name(snapshot, node) if reason in _AGENT_WAITS else name) or "")
     found = pending_reason(own) if reason in STARTING_REASONS or reason in _AGENT_WAITS else None
@@ -297,6 +320,20 @@ def _node_wait(snapshot: Snapshot, node: Node, reason: str, evidence: Mapping[st
     clause = volume_clause(message, own.pod) if own else ""
     message = f"{message.rstrip('.')}{clause}" if clause else message
     return _Wait(reason, message, _latest(node.started_at, since_at), node, name)
+
+
+def _end_of_suspension(snapshot: Snapshot, node: Node) -> str:
+    """Return when a suspended step goes on by itself; empty if only a person resumes it."""
+    workflow = snapshot.workflow
+    stored = workflow.status.stored_workflow_template_spec
+    templates = [*workflow.status.stored_templates.values(), *workflow.spec.templates]
+    templates += stored.templates if stored else ()
+    named = (one.suspend for one in templates if one.suspend and one.name and one.name == node.called_template_name)
+    duration = next((duration for suspend in named if (duration := suspend.get("duration"))), None)
+    if not isinstance(duration, str | int) or "{{" in str(duration):
+        return ""
+    seconds = f"{duration}s" if str(duration).isdigit() else duration
+    return f"it goes on by itself {seconds} after its start"
 
 
 def _latest(*times: datetime | None) -> datetime | None:
