@@ -123,7 +123,7 @@ def test_of_a_definition_that_never_fits_only_the_digests_remain() -> None:
 SECRETS = ("12345678", "1234", "hunter2hunter2", "0")
 
 
-@pytest.mark.parametrize("key", ["db-password", "password", "client-secret"])
+@pytest.mark.parametrize("key", ["db-password", "password", "client-secret", "api-token", "encryption_key"])
 def test_a_short_secret_is_neither_recorded_nor_can_it_be_guessed(key: str) -> None:
     def definition(secret: str) -> RunDefinition:
         many = [{"name": f"p{n}", "value": "1"} for n in range(64)]

@@ -143,3 +143,22 @@ def test_names_in_a_path_are_not_searched_because_the_report_shows_them_anyway(r
 @pytest.mark.parametrize("path", [None, "", " ", "\u200b", "etl-7/\x1b[0m", "etl-7/\u200bx", f"etl-7/{'x' * TEXT}"])
 def test_a_path_has_the_form_of_a_text(redactor: Redactor, path: str | None) -> None:
     assert TextSanitizer(redactor).path(path, ("etl-7",)) == TextSanitizer(redactor).text(path)
+
+
+@pytest.mark.parametrize("value", ["0", "1234", "a", "read", "hours"])
+@pytest.mark.parametrize("name", ["api-token", "client_secret", "dbPassword", "encryption-key"])
+def test_the_name_of_a_parameter_hides_any_value(name: str, value: str) -> None:
+    sanitizer = TextSanitizer(Redactor())
+    assert sanitizer.value(name, value, 100) == sanitizer.value_to_digest(name, value) == MASK
+
+
+@pytest.mark.parametrize(
+    "value", ["{{workflow.parameters.token}}", "${TOKEN}", "/etc/secrets/token", "vault:ci/data/a#b"]
+)
+def test_what_refers_to_a_secret_is_shown(value: str) -> None:
+    assert TextSanitizer(Redactor()).value("api-token", value, 100) == value
+
+
+@pytest.mark.parametrize("name", ["tokens", "token-ttl", "secret-name", "monkey"])
+def test_a_name_about_a_secret_hides_nothing(name: str) -> None:
+    assert TextSanitizer(Redactor()).value(name, "4096", 100) == "4096"

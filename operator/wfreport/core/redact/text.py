@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Final
 
 from wfreport.api.wire import LINE, TEXT
 from wfreport.core.redact.bounds import TEXT_START, ClippedText, cut
+from wfreport.core.redact.placeholders import is_placeholder
 from wfreport.core.redact.printable import strip_invisible
+from wfreport.core.redact.words import is_reference
 
 if TYPE_CHECKING:  # three hundred patterns
     from wfreport.core.redact.redactor import Redactor
@@ -27,6 +29,9 @@ Later texts are shortened first. So thousands of long messages cost no more time
 
 _FULL_VALUE_CHARACTERS: Final = 64 * 1024
 """Characters of the parameters that a report digests that are searched for secrets in full."""
+
+_PROBE: Final = "Hunter2!"
+"""What is masked after the name of any secret, and after no other name."""
 
 _SHORT_START: Final = 512
 _SHORT_LIMIT: Final = 256
@@ -84,7 +89,18 @@ class TextSanitizer:
     def _redact_value(self, name: str, start: str) -> str:
         prefix = f"{name[-LINE:]}="  # the end of a long name, because a key must precede the value
         redacted = self._redactor.redact(prefix + start)[0]
+        if redacted == prefix + start and start.strip() and self._hides(prefix, start):
+            redacted = self._redactor.redact(prefix + _PROBE)[0]
         return redacted.removeprefix(prefix) if redacted.startswith(prefix) else redacted
+
+    def _hides(self, prefix: str, value: str) -> bool:
+        """Whether a name hides any value. A log has many forms of harmless values; a parameter has a name of its own.
+
+        A short value such as ``0`` looks harmless, and could be guessed from its digest.
+        """
+        if is_placeholder(value) or is_reference(value):
+            return False
+        return self._redactor.redact(prefix + _PROBE)[1] > 0
 
     def _sanitize(self, raw: str, limit: int) -> str:
         key = (raw, limit, raw.omitted if isinstance(raw, ClippedText) else 0)
