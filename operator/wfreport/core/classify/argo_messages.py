@@ -32,6 +32,12 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "APIServerError",
         retryable=False,
     ),
+    RefusalMessage(
+        message_pattern(r"could not find the requested resource \((?:get|post|put|patch) workflowtaskresults"),
+        Class.CONFIG_ERROR,
+        "MissingReference",
+        Owner.PLATFORM,
+    ),
     # --- argoexec's own files and those of its containers: commands/emissary.go
     RefusalMessage(
         message_pattern(r"exit-code of dependency|\bopen /var/run/argo/|Post \"https://\S{1,512} x509: "),

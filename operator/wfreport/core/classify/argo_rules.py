@@ -84,6 +84,8 @@ def artifact_failed(symptom: Symptom) -> Verdict | None:
 
 
 def _is_about_artifacts(symptom: Symptom) -> bool:
+    if artifact_messages.OF_TASK_RESULTS.search(symptom.system_text):
+        return False
     if _is_of_api_server(symptom.system_text) or (
         artifact_messages.EXECUTOR_PREFIX.match(symptom.system_text)
         and argo_messages.EXECUTOR_FORBIDDEN.search(symptom.system_text)

@@ -29,16 +29,18 @@ LOST_CONNECTION: Final = message_pattern(
 
 TOO_LARGE_OUTPUT: Final = message_pattern(
     r"Too long: must have at most|[Rr]equest entity too large|request is too large|too large to be saved|"
-    r"larger than maximum of"
+    r"larger than maximum of|exceeds the maximum allowed (?:object )?size|EntityTooLarge|size exceeds limit"
 )
-"""An output parameter or result is larger than Kubernetes accepts."""
+"""An output parameter or result is larger than Kubernetes accepts, or an artifact than its store does."""
 
 UNSUPPORTED_ARTIFACT: Final = message_pattern(
     r"not implemented in the \S{1,40} executor|artifacts unsupported|currently unimplemented|did not specify a path|"
     r"No archive location|Archive location provided no|key unsupported: |does not have the key|"
-    r"Unsupported artifact driver"
+    r"Unsupported artifact driver|contains unsupported characters|XMinioInvalidObjectName|invalid cross-device link|"
+    r"(?:gzip|zlib): invalid (?:header|checksum)|archive/tar: invalid tar header|not a valid zip file|"
+    r"remote repository is empty|repository already exists"
 )
-"""The template asks for something that its executor or its store cannot do, or names a key that is not there."""
+"""The template asks for what its executor or its store cannot do, or names what is not there or no archive."""
 
 MISSING_ARTIFACT: Final = message_pattern(
     r"no such file or directory|[Kk]ey does not exist|NoSuchKey|not supplied|object doesn't exist|BlobNotFound|"
@@ -80,8 +82,8 @@ A KDC or a directory that is unavailable, or that throttles, refuses nobody: the
 """
 
 REFUSED_REQUEST: Final = message_pattern(
-    r"(?:[Ss]tatus(?:[ _]?[Cc]ode)?[:=]? |returned error: |HTTP(?:/\d\.\d)? |bad response code: )"
-    r"(?:40[0256]|41\d|42[1-8])\b"
+    r"(?:[Ss]tatus(?:[ _]?[Cc]ode)?[:=]? |returned error: |HTTP(?:/\d\.\d)? |bad response code: |"
+    r"googleapi: Error |RESPONSE )(?:40[0256]|41\d|42[1-8])\b|: 400 Bad Request\b"
 )
 """The store does not understand the request, or refuses it for what it is."""
 
@@ -99,6 +101,9 @@ MISCONFIGURED_STORE: Final = message_pattern(
     r"unsupported protocol scheme|missing protocol scheme|"
     r"Bucket name (?:cannot|contains)|invalid (?:port|URL|URI|character in host name)|too many colons in address|"
     r"artifact storage is not configured|need to configure artifact storage|"
+    r"bucket is in this region|specified bucket is not valid|location constraint|account is not signed up|"
+    r"implies functionality that is not implemented|NotImplemented\b|WORM protected|[Oo]bject [Ll]ock|"
+    r"requester pays|minimum free drive threshold|StorageFull|BlobAlreadyExists|repository rejected the artifact|"
     r"missing port in address|first path segment in URL|AuthorizationHeaderMalformed|IllegalLocationConstraint"
 )
 """The configuration of the artifact repository names no store that can be reached."""
@@ -114,6 +119,12 @@ OF_API_SERVER: Final = message_pattern(
     r"(?:Get|Post|Put|Patch) \"?https?://[^\s/]{1,253}/api(?:s/argoproj\.io)?/v1)"
 )
 """A request of argoexec to the API server failed: for its pod, or for the result of the step."""
+
+OF_TASK_RESULTS: Final = message_pattern(
+    r"workflowtaskresults\.argoproj\.io(?: \"[^\"]{1,300}\")? is forbidden: (?!User )|"
+    r"could not find the requested resource \((?:get|post|put|patch) workflowtaskresults"
+)
+"""The result of a step was refused, or its kind is not installed: no artifact is to blame."""
 
 UNTRUSTED_API_SERVER: Final = message_pattern(r"x509: |HTTP response to HTTPS client|: Forbidden$")
 """argoexec cannot talk to what answers at the address of the API server: another pod cannot, either."""
