@@ -15,7 +15,7 @@ from msgspec import Struct, field
 from wfreport.api.argo import NodeType
 from wfreport.api.report import Step
 from wfreport.core.snapshot.pod_names import node_id
-from wfreport.core.snapshot.step_labels import NAMING_TYPES, UNNAMED_GROUPS, shortest_name
+from wfreport.core.snapshot.step_labels import NAMING_TYPES, UNNAMED_GROUPS, Path, count_ends, shortest_name
 
 _GROUP_TYPES: Final = frozenset(
     {NodeType.DAG, NodeType.STEPS, NodeType.STEP_GROUP, NodeType.TASK_GROUP, NodeType.RETRY}
@@ -62,10 +62,6 @@ class Outline(Struct, frozen=True):
     exit_handlers: Sequence[OutlineEntry]
 
 
-Path = tuple[str, ...]
-"""The names of a step and of the tasks around it, innermost first."""
-
-
 def step_paths(outline: Outline, workflow_name: str) -> Iterator[tuple[OutlineEntry, Path]]:
     """Yield all entries with their paths. The attempts of a step have its path, and so have the steps in them."""
     pending: list[tuple[OutlineEntry, Path, str]] = [
@@ -88,14 +84,13 @@ class StepNames:
 
     def __init__(self, outline: Outline, workflow_name: str) -> None:
         self._paths: dict[str, Path] = {}
-        self._namesakes: defaultdict[str, set[Path]] = defaultdict(set)
         self._in_task: defaultdict[Path, set[Path]] = defaultdict(set)
         self._no_tasks = ((), (f"{workflow_name}.onExit",))
         for entry, path in step_paths(outline, workflow_name):
             self._paths[entry.step.node_id] = path
-            self._namesakes[path[0]].add(path)
             if entry.step.type not in UNNAMED_GROUPS:
                 self._in_task[path[1:]].add(path)
+        self._ends = count_ends(set(self._paths.values()))
 
     def within_task(self, node_id: str | None) -> str:
         """Return the name of a step with that of the task around it, if its own name says too little; else nothing."""
@@ -103,7 +98,7 @@ class StepNames:
         if len(path) <= 1:
             return ""
         is_alone = path[1:] not in self._no_tasks and self._in_task[path[1:]] == {path}
-        name = shortest_name(path, self._namesakes[path[0]] - {path}, is_alone=is_alone)
+        name = shortest_name(path, self._ends, is_alone=is_alone)
         return name if name != path[0] else ""
 
 
@@ -129,10 +124,9 @@ class _Arrangement:
             parent = self._parent[index]
             if parent is not None:
                 self._entries[parent].inside.append(self._entries[index])
-        handlers = [index for index in tops if self._is_exit_handler(index)]
         return Outline(
-            main=[self._entries[index] for index in tops if index not in handlers],
-            exit_handlers=[self._entries[index] for index in handlers],
+            main=[self._entries[index] for index in tops if not self._is_exit_handler(index)],
+            exit_handlers=[self._entries[index] for index in tops if self._is_exit_handler(index)],
         )
 
     def _starts(self) -> list[int]:

@@ -17,8 +17,8 @@ from wfreport.core.redact.text import TextSanitizer
 from wfreport.core.render.steps import list_steps
 from wfreport.core.snapshot.model import NodesState, Snapshot
 from wfreport.core.snapshot.pod_names import agent_pod_name, pod_name, pod_name_of_id
-from wfreport.core.snapshot.step_labels import SEPARATOR
-from wfreport.core.step_outline import Outline, OutlineEntry, Path, outline_steps, step_paths
+from wfreport.core.snapshot.step_labels import SEPARATOR, Path
+from wfreport.core.step_outline import Outline, OutlineEntry, outline_steps, step_paths
 from wfreport.core.timing.timing import RunTimes
 from wfreport.imports import lazy_pattern
 

@@ -3,7 +3,8 @@
 In Kubeflow Pipelines, for example, each task is a group with a step ``executor`` of its own: ``train.executor``.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Final
 
@@ -21,6 +22,10 @@ _MAX_TASKS: Final = 50
 """Tasks around a step that are compared: thousands of steps may each be within a thousand of them."""
 
 _MAX_CHARACTERS: Final = 60
+
+Path = tuple[str, ...]
+"""The names of a step and of the tasks around it, innermost first."""
+
 UNNAMED_GROUPS: Final = frozenset({NodeType.STEP_GROUP, NodeType.TASK_GROUP})
 """Types of groups that are no step of the task that they are in."""
 
@@ -32,23 +37,31 @@ def step_label(node: Node, tree: Tree) -> str:
     one in its task: then people know the task's name. It is empty if three names are not enough.
     """
     path = _path(node, tree)
-    namesakes = (other for other in tree.nodes.values() if other.display_name == path[0])
-    others = [other for other in (_path(namesake, tree) for namesake in namesakes) if other != path]
-    return shortest_name(path, others, is_alone=len(path) > 1 and _is_alone(node, tree))
+    namesakes = {_path(other, tree) for other in tree.nodes.values() if other.display_name == path[0]}
+    return shortest_name(path, count_ends({path, *namesakes}), is_alone=len(path) > 1 and _is_alone(node, tree))
 
 
-def shortest_name(path: Sequence[str], others: Collection[Sequence[str]], *, is_alone: bool) -> str:
+def count_ends(paths: Iterable[Path]) -> Counter[Path]:
+    """Return how many of the paths, all of them different, have each end that a name may be made of."""
+    return Counter(path[:levels] for path in paths for levels in _levels(path))
+
+
+def shortest_name(path: Path, ends: Mapping[Path, int], *, is_alone: bool) -> str:
     """Return the shortest end of a path that is not the end of another one; empty if three names are not enough.
 
     Args:
         path: the names of a step and of the tasks around it, innermost first.
-        others: the paths of other steps of the same name.
+        ends: how many paths have each end, among them this one.
         is_alone: whether the step is the only one in its task.
     """
-    for levels in range(2 if is_alone else 1, min(len(path), _MAX_LEVELS) + 1):
-        if all(other[:levels] != path[:levels] for other in others):
+    for levels in _levels(path)[1 if is_alone else 0 :]:
+        if ends[path[:levels]] == 1:
             return SEPARATOR.join(reversed(path[:levels]))
     return ""
+
+
+def _levels(path: Path) -> range:
+    return range(1, min(len(path), _MAX_LEVELS) + 1)
 
 
 def unique_name(node: Node, tree: Tree) -> str:
@@ -62,11 +75,11 @@ def _untried(node: Node, tree: Tree) -> Node:
     return tree.retry_of.get(node.id, node)
 
 
-def _path(node: Node, tree: Tree) -> Sequence[str]:
+def _path(node: Node, tree: Tree) -> Path:
     """Return the names of a step and of the tasks around it, innermost first; the Workflow's own is left out."""
     step = _untried(node, tree)
     around = (_untried(outer, tree) for outer in islice(_tasks_around(step, tree), _MAX_TASKS))
-    return [step.display_name, *(outer.display_name for outer in around if outer.name != tree.workflow_name)]
+    return (step.display_name, *(outer.display_name for outer in around if outer.name != tree.workflow_name))
 
 
 def _tasks_around(step: Node, tree: Tree) -> Iterator[Node]:
