@@ -177,6 +177,24 @@ def test_a_machine_is_silent_while_its_newest_event_says_so_and_the_pod_is_unrea
         "its machine does not respond (NodeNotReady Node is not ready)",
     )
     assert waits_of(unready, back, gone) == waits_of(unready) == []
+
+
+def test_a_machine_is_silent_as_the_conditions_of_its_pod_show_without_any_event() -> None:
+    unready = PodCondition(type="Ready", status="False", last_transition_time=at(600))
+    pod = a_pod(
+        runs("main"), runs("wait"), host="n1", conditions=[unready, PodCondition(type="ContainersReady", status="True")]
+    )
+    for events in ([], [an_event("Pulled image", 4)]):
+        (wait,) = waits_of(pod, *events)
+        assert (wait.reason, wait.message, wait.since_at) == (
+            "MachineSilent",
+            "its machine n1 does not respond",
+            at(600),
+        )
+
+
+def test_a_ready_pod_is_on_a_machine_that_responds() -> None:
+    gone = an_event("NodeNotReady Node is not ready", 5)
     assert waits_of(a_pod(runs("main"), runs("wait")), gone) == []
 
 

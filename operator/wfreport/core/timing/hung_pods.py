@@ -19,6 +19,7 @@ from wfreport.core.snapshot.pod_states import (
     is_of_an_earlier_run,
     is_unready,
     latest_end,
+    machine_silent_since,
     main_end,
     main_statuses,
     terminated,
@@ -107,15 +108,22 @@ def _main_ended(ended: MainEnd) -> HungPod:
 
 
 def _silent_machine(pod: Pod, events: Sequence[Event]) -> HungPod | None:
-    """Describe a pod whose machine no longer reports. Only the newest Event counts: the machine may have come back."""
+    """Describe a pod whose machine no longer reports, as its conditions show, or else its Events.
+
+    Only the newest Event counts: the machine may have come back.
+    """
+    condition = machine_silent_since(pod)
     newest = max(events, key=last_observed_at, default=None)
     text = f"{newest.reason} {newest.message}" if newest and is_unready(pod) else ""
     if pod.status.phase == "Unknown" or pod.status.reason == "NodeLost":
         text = text if _is_about_the_machine(text) else f"{pod.status.reason} {pod.status.message}".strip()
     elif not _is_about_the_machine(text):
-        return None
+        if condition is None:
+            return None
+        text = ""
     host = f" {pod.spec.node_name}" if pod.spec.node_name else ""
-    return HungPod(MACHINE_SILENT, f"its machine{host} does not respond{f' ({text})' if text else ''}", None)
+    message = f"its machine{host} does not respond{f' ({text})' if text else ''}"
+    return HungPod(MACHINE_SILENT, message, condition.last_transition_time if condition else None)
 
 
 def _executor_failed(pod: Pod, node: Node) -> HungPod | None:
