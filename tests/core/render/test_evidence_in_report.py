@@ -5,12 +5,15 @@ from typing import Any
 import msgspec
 import pytest
 from tests.builders import a_node, a_report, a_snapshot
+from tests.core.next_steps.runs import a_failure
 from tests.core.pods import a_pod, ended, restarted
 
 from wfreport.api.argo import NodeType, Phase, WorkflowCondition, WorkflowSpec
 from wfreport.api.classes import FailureClass
 from wfreport.api.kubernetes import Event, Pod
+from wfreport.api.reasons import Reason
 from wfreport.api.report import Failure, ReportStatus, StepWarning
+from wfreport.core.render.conditions import evidence_complete
 from wfreport.core.snapshot.model import PodEvidence
 
 C = FailureClass
@@ -131,3 +134,9 @@ def test_counts_below_zero_are_none_because_the_api_server_would_refuse_the_repo
     (failure,) = a_report(snapshot, evidence={"wf": PodEvidence(pod, events)}).failures or []
     assert sorted((event.reason, event.count) for event in failure.events or ()) == [("Evicted", 1), ("Killing", 0)]
     assert [container.restarts for container in failure.containers or ()] == [None]
+
+
+@pytest.mark.parametrize(("pods", "words"), [(1, "its machine did not respond"), (2, "their machines did not respond")])
+def test_machines_are_as_many_as_the_pods_whose_logs_could_not_be_read(pods: int, words: str) -> None:
+    first = a_failure(C.EXIT_CODE, pod_name="p", evidence_missing=[Reason.LOG_UNREACHABLE])
+    assert words in (evidence_complete([first] * pods, None, 1).message or "")

@@ -183,7 +183,7 @@ _GAPS: dict[Reason, str] = {
         "the logs of {pods} could not be read: the operator is not permitted to (install the component pod-logs)"
     ),
     Reason.LOG_GONE: "the logs of {pods} were gone before they were read",
-    Reason.LOG_UNREACHABLE: "the logs of {pods} could not be read: their machines did not respond",
+    Reason.LOG_UNREACHABLE: "the logs of {pods} could not be read: {their} {machines} did not respond",
     Reason.EVENTS_FORBIDDEN: "the Events of {pods} could not be read: the operator is not permitted to list Events",
     Reason.EVENTS_NOT_READ: "the Events of {pods} were not read",
 }
@@ -192,8 +192,9 @@ _GAPS: dict[Reason, str] = {
 def _gap(reason: Reason, without: int, total: int) -> str:
     """Return the gap in words: of the only failed pod, or of some of several."""
     if total == 1:
-        return _GAPS[reason].format(pods="the failed pod", are="is", were="was", their="its")
-    return _GAPS[reason].format(pods=f"{without} of {total} failed pods", are="are", were="were", their="their")
+        return _GAPS[reason].format(pods="the failed pod", are="is", were="was", their="its", machines="machine")
+    pods = f"{without} of {total} failed pods"
+    return _GAPS[reason].format(pods=pods, are="are", were="were", their="their", machines="machines")
 
 
 def _named(pods: list[str]) -> str:
