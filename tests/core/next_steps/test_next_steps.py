@@ -533,6 +533,26 @@ def test_a_workflow_that_is_being_deleted_is_submitted_anew() -> None:
     assert "argo delete --force wf" in lines(shown)
 
 
+def test_a_step_that_is_named_after_a_finalizer_has_none() -> None:
+    message = "the pod of run-finalizer hangs in Terminating on machine gpu-12; the machine may be lost"
+    shown = lines(next_steps(a_stalled(StallReason.POD_TERMINATING, message)))
+    assert shown[0] == "kubectl get node gpu-12"
+    assert "finalizers" not in " ".join(shown)
+
+
+def test_a_pod_on_a_silent_machine_is_not_being_deleted() -> None:
+    steps = next_steps(
+        a_stalled(StallReason.MACHINE_SILENT, "the pod of e2e runs on machine n-1, which does not respond")
+    )
+    assert lines(steps) == [
+        "kubectl get node n-1",
+        "kubectl delete node n-1",
+        "kubectl delete pod pod-1 --force --grace-period=0",
+        "argo resubmit wf",
+    ]
+    assert "deletion waits" not in " ".join(step.text for step in steps)
+
+
 def test_what_blocks_a_deletion_depends_on_the_finalizer() -> None:
     others = a_stalled(StallReason.DELETION_BLOCKED, "its finalizer backup.example.com/keep holds it")
     assert lines(next_steps(others))[0] == "kubectl get workflow wf -o jsonpath={.metadata.finalizers}"
@@ -703,6 +723,16 @@ def test_what_to_do_follows_from_what_the_scheduler_says(message: str, expected:
     assert expected in sentences(next_steps(a_waiting(a_wait("Unschedulable", message, pod_name="p"))))
 
 
+@pytest.mark.parametrize("reason", ["3 Insufficient cpu", "3 Too many pods", "3 node(s) had untolerated taint {a: b}"])
+def test_gates_that_were_removed_are_no_obstacle(reason: str) -> None:
+    events = [
+        EventSummary(reason="SchedulingGated", message="non-empty scheduling gates", count=1),
+        EventSummary(reason="FailedScheduling", message=f"0/3 nodes are available: {reason}.", count=1),
+    ]
+    steps = next_steps(a_failed(a_failure(FailureClass.UNSCHEDULABLE, events=events)))
+    assert "schedulingGates" not in sentences(steps)
+
+
 def test_a_gated_pod_waits_for_what_set_its_gates() -> None:
     message = "Scheduling is blocked due to non-empty scheduling gates"
     steps = next_steps(a_waiting(a_wait("SchedulingGated", message, pod_name="p")))
@@ -757,6 +787,9 @@ def test_what_to_check_is_where_the_artifact_was_lost(fields: dict[str, Any], ex
         "main: Error (exit code 1): EDQUOT: disk quota exceeded, write",
         "main: Error (exit code 1): OSError: [Errno 28] No space left on device",
         "main: Error (exit code 1): dd: error writing '/x': No space left on device",
+        "main: Error (exit code 1): java.io.IOException: There is not enough space on the disk",
+        "main: Error (exit code 1): pip: not enough free disk space",
+        "main: Error (exit code 1): mysqld: insufficient disk space",
     ],
 )
 @pytest.mark.parametrize("failure_class", [FailureClass.EXIT_CODE, FailureClass.ARTIFACT_IO])
@@ -771,6 +804,9 @@ def test_a_step_whose_disk_is_full_gets_room_and_no_other_program(failure_class:
     [
         "Error: ENOSPC: System limit for number of file watchers reached, watch '/app'",
         "psycopg2.errors.DiskFull: could not extend file base/1: No space left on device",
+        "UserWarning: Not enough space to draw the labels",
+        "BufferError: insufficient free space in the ring buffer",
+        "OrderRejected: volume is full",
     ],
 )
 def test_what_only_has_the_words_of_a_full_disk_is_none(line: str) -> None:
@@ -780,7 +816,7 @@ def test_what_only_has_the_words_of_a_full_disk_is_none(line: str) -> None:
 def test_shared_memory_is_no_disk() -> None:
     line = "RuntimeError: unable to write to file </torch_7_1>: No space left on device (28)"
     steps = sentences(next_steps(a_failed(a_failure(FailureClass.EXIT_CODE, log_line=line))))
-    assert "mount an emptyDir with medium Memory" in steps
+    assert "mount an emptyDir with medium: Memory at /dev/shm." in steps
 
 
 @pytest.mark.parametrize("denied", [FORBIDDEN, FORBIDDEN.replace('"', '\\"'), FORBIDDEN_BEFORE_1_12])

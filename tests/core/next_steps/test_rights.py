@@ -42,8 +42,15 @@ def test_a_step_of_the_default_account_gets_one_of_its_own_with_all_rights_that_
         ),
     ]
     assert "Let an admin of the cluster give the step" in sentences(steps)
-    assert "then set serviceAccountName: load-data in template Load_Data." in sentences(steps)
+    assert "Then set serviceAccountName: load-data in template Load_Data." in sentences(steps)
     assert steps[-1].text.startswith("Then submit the corrected Workflow")
+
+
+@pytest.mark.parametrize("failure_class", [FailureClass.CONFIG_ERROR, FailureClass.EXIT_CODE])
+def test_the_commands_have_room_beside_a_pod_and_a_log(failure_class: FailureClass) -> None:
+    failure = a_failure(failure_class, denied(), pod_name="p", exit_code=1)
+    shown = lines(next_steps(a_failed(failure, existing_pods=frozenset({"p"}))))
+    assert len([line for line in shown if line.startswith("kubectl create")]) == 5
 
 
 def test_an_account_of_its_own_gets_the_right_itself() -> None:
@@ -91,7 +98,7 @@ def test_no_account_is_created_by_half() -> None:
     for run in (hanging, waiting):
         steps = next_steps(run)
         assert not [line for line in lines(steps) if line.startswith("kubectl create")]
-        assert "serviceAccountName: " in sentences(steps)
+        assert "create and patch workflowtaskresults. Then set serviceAccountName: " in sentences(steps)
         assert any(line.startswith("kubectl auth can-i") for line in lines(steps))
 
 

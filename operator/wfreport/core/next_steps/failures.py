@@ -114,14 +114,16 @@ def _image(failure: Failure, run: ReportedRun) -> Steps:
 
 def _configuration(failure: Failure, run: ReportedRun) -> Steps:
     text = texts_of(failure)
-    yield from _pod(failure, run, "the Events of its pod")
+    is_denied = find_denied(text) is not None
+    if not is_denied:  # no Event is about a right, and the commands that grant it need the place
+        yield from _pod(failure, run, "the Events of its pod")
     if failure.retryable:
         yield from describe_host(failure, "the state of its machine")
         yield run_again(run)
         yield from map(if_again, object_steps(text, run) or [_advice(failure)])
         return
     yield from object_steps(text, run) or [_advice(failure)]
-    if find_denied(text) or find_missing(text):
+    if is_denied or find_missing(text):
         yield once_granted(text, run)
     else:
         yield after_the_spec_is_corrected(run)
@@ -147,14 +149,14 @@ def _timeout(failure: Failure, run: ReportedRun) -> Steps:
 
 
 def _exit_code(failure: Failure, run: ReportedRun) -> Steps:
-    yield from log_of(failure, run)
     words = _last_words(failure)
-    if is_disk_full(words):
-        yield from room_steps(failure, run, words, "let it write less")
-        return
-    if find_denied(words):
+    if find_denied(words):  # the log has no more about it, and the commands that grant the right need its place
         yield from object_steps(words, run)
         yield once_granted(words, run)
+        return
+    yield from log_of(failure, run)
+    if is_disk_full(words):
+        yield from room_steps(failure, run, words, "let it write less")
         return
     correction = NextStep(_what_failed(failure, run))
     if failure.retryable:

@@ -117,8 +117,9 @@ def _with_own_account(right: _NeededRight, run: ReportedRun) -> Iterator[NextSte
     """Yield how to run a step as an account of its own, which also needs the rights of Argo's containers."""
     name, template = _own_name(run), _template(run)
     yield NextStep(
-        f"Let {right.admin} give the step a ServiceAccount of its own, as below, that may {right}; then set "
-        f"serviceAccountName: {name} in {f'template {template}' if template else 'the template'}."
+        f"Let {right.admin} give the step a ServiceAccount of its own that may {right}. Like every step's, it must "
+        f"also be allowed to create and patch workflowtaskresults. Then set serviceAccountName: {name} in "
+        f"{f'template {template}' if template else 'the template'}."
     )
     yield kubectl(f"the account; {_DEFAULT} is that of every pod that names none", "create", "serviceaccount", name)
     yield from _grant(right, name, run)

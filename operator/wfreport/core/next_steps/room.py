@@ -10,8 +10,9 @@ from wfreport.imports import lazy_pattern
 
 _FULL: Final = lazy_pattern(
     r"(?i)no space left on device|disk quota exceeded|\bENOSPC\b|\bEDQUOT\b|"
-    r"not enough (?:disk |free |disk free )?space|insufficient (?:disk|free) space|out of disk space|"
-    r"\b(?:disk|file ?system|volume) is full\b|write error: No space"
+    r"(?:not enough|insufficient) (?:free disk|disk(?: free)?) space|not enough (?:free )?space (?:left )?(?:on|in) "
+    r"(?:the )?(?:disk|device|drive|file ?system|volume)\b|out of disk space|\b(?:disk|file ?system) is full\b|"
+    r"write error: No space"
 )
 _NO_DISK: Final = lazy_pattern(r"(?i)StorageFull|InsufficientStorage|inotify|file watchers|could not extend file")
 """What has the words of a full disk as well: a full store or database that a step calls, and limits of the kernel."""
@@ -35,8 +36,8 @@ def room_steps(failure: Failure, run: ReportedRun, text: str, what: str) -> Iter
     """
     if _SHARED_MEMORY.search(text):
         yield NextStep(
-            f"Give the step more shared memory in {template_of(failure)}: mount an emptyDir with medium Memory where "
-            "the kernel has it."
+            f"Give the step more shared memory in {template_of(failure)}: "
+            "mount an emptyDir with medium: Memory at /dev/shm."
         )
     else:
         yield from describe_host(failure, "is it under DiskPressure, or was a volume of the pod full?")

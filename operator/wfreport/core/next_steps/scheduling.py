@@ -42,8 +42,6 @@ _OBSTACLES: Final = (
 
 def scheduling_steps(text: str, _: ReportedRun) -> list[NextStep]:
     """Return what to do about a pod that no machine takes."""
-    if _GATED.search(text):
-        return [NextStep("Wait for what set the pod's schedulingGates, such as a queue, to remove them: look at it.")]
     scarce = list(dict.fromkeys(SHORT_OF.findall(text)))
     if scarce:
         return [
@@ -51,6 +49,9 @@ def scheduling_steps(text: str, _: ReportedRun) -> list[NextStep]:
             kubectl("what each machine has, and what is requested", "describe", "nodes", namespace=""),
         ]
     obstacles = [NextStep(sentence) for pattern, sentence in _OBSTACLES if pattern.search(text)]
+    # Events tell of gates long after they were removed: only then does the scheduler say anything of machines.
+    if _GATED.search(text) and not obstacles and not PLACEMENT.search(text):
+        return [NextStep("Wait for what set the pod's schedulingGates, such as a queue, to remove them: look at it.")]
     return [*obstacles, *_placement(text)]
 
 

@@ -23,6 +23,7 @@ from wfreport.imports import lazy_pattern
 
 Steps = Iterator[NextStep]
 _DAEMONS: Final = "daemons use up the Workflow's parallelism"
+_HELD: Final = "; its finalizer "
 _LABEL_WORKFLOW: Final = "workflows.argoproj.io/workflow"
 _LABEL_COMPLETE: Final = "workflows.argoproj.io/report-outputs-completed=true"
 _ALIVE: Final = lazy_pattern(r", and (\w[\w.-]{0,252}(?:, \w[\w.-]{0,252}){0,20}) keeps? (?:the pod|it) alive")
@@ -133,18 +134,33 @@ def _main_not_started(stalled: Stalled, run: ReportedRun) -> Steps:
 
 
 def _terminating(stalled: Stalled, run: ReportedRun) -> Steps:
-    pod, is_held = _pod_name(run), "finalizer" in (stalled.message or "")
-    if not is_held:
-        yield from _machine(stalled)
-    if pod and is_held:
-        yield kubectl("its finalizers: end what holds it", "get", "pod", pod, "-o", "jsonpath={.metadata.finalizers}")
-    elif pod:
+    pod = _pod_name(run)
+    if _HELD in (stalled.message or ""):
+        yield _finalizers(pod) if pod else _pods(run, "which of its pods are still there")
+        return
+    yield from _machine(stalled)
+    if pod:
         yield describe_pod(pod, "if the machine is Ready: its Events say what the deletion waits for")
-        text = "only if the machine is gone for good and this pod is still there minutes later"
-        yield kubectl(text, "delete", "pod", pod, "--force", "--grace-period=0")
-        yield argo("when this run has ended, run it anew", "resubmit", run.workflow)
+        yield from _without_the_machine(pod, run)
     else:
         yield _pods(run, "which of its pods are still there")
+
+
+def _machine_silent(stalled: Stalled, run: ReportedRun) -> Steps:
+    pod = _pod_name(run)
+    yield from _machine(stalled)
+    yield from _without_the_machine(pod, run) if pod else [_pods(run, "which of its pods are still there")]
+
+
+def _finalizers(pod: str) -> NextStep:
+    text = "its finalizers: end what holds it"
+    return kubectl(text, "get", "pod", pod, "-o", "jsonpath={.metadata.finalizers}")
+
+
+def _without_the_machine(pod: str, run: ReportedRun) -> Steps:
+    text = "only if the machine is gone for good and this pod is still there minutes later"
+    yield kubectl(text, "delete", "pod", pod, "--force", "--grace-period=0")
+    yield argo("when this run has ended, run it anew", "resubmit", run.workflow)
 
 
 def _result_missing(stalled: Stalled, run: ReportedRun) -> Steps:
@@ -243,7 +259,7 @@ _BY_REASON: Final[dict[str, Callable[[Stalled, ReportedRun], Steps]]] = {
     StallReason.MAIN_ENDED: _main_ended,
     StallReason.MAIN_NOT_STARTED: _main_not_started,
     StallReason.POD_TERMINATING: _terminating,
-    StallReason.MACHINE_SILENT: _terminating,
+    StallReason.MACHINE_SILENT: _machine_silent,
     StallReason.TASK_RESULT_MISSING: _result_missing,
     StallReason.AGENT_GONE: _agent_gone,
     StallReason.NOTHING_SCHEDULED: _nothing_scheduled,
