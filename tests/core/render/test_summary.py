@@ -452,3 +452,8 @@ def test_a_run_that_succeeded_without_doing_anything_says_so(steps: list[Node], 
     summary = a_report(a_snapshot(*steps, phase=Phase.SUCCEEDED)).summary or ""
     assert ("no step ran" in summary) == (said is not None)
     assert (said or "") in summary
+
+
+def test_a_run_that_succeeded_after_it_was_told_to_stop_says_so() -> None:
+    run = a_snapshot(a_node("a", Phase.SUCCEEDED), phase=Phase.SUCCEEDED, spec=WorkflowSpec(shutdown="Stop"))
+    assert (a_report(run).summary or "").endswith("; it was told to stop (shutdown Stop)")

@@ -19,6 +19,7 @@ from wfreport.api.kubernetes import (
     PodStatus,
     StateRunning,
     StateTerminated,
+    StateWaiting,
 )
 from wfreport.api.report import Waiting
 from wfreport.core.snapshot.model import PodEvidence
@@ -136,6 +137,18 @@ def test_a_pod_that_has_ended_explains_a_step_that_has_not(pod: Pod, reason: str
             a_pod(waits("main", "CreateContainerError"), runs("wait")),
             "MainNotStarted",
             "main could not start: CreateContainerError",
+        ),
+        (
+            a_pod(
+                ContainerStatus(
+                    name="main",
+                    state=ContainerState(waiting=StateWaiting(reason="CrashLoopBackOff")),
+                    last_state=ContainerState(terminated=StateTerminated(exit_code=2)),
+                ),
+                runs("wait"),
+            ),
+            "MainNotStarted",
+            "main crashes again and again: exited with code 2",
         ),
         (
             a_pod(runs("main"), runs("wait"), phase="Unknown", reason="NodeLost", message="Node n1 is unresponsive"),

@@ -21,6 +21,8 @@ from wfreport.api.kubernetes import (
     PodCondition,
     PodSpec,
     PodStatus,
+    StateRunning,
+    StateTerminated,
     StateWaiting,
 )
 from wfreport.api.report import ReportStatus
@@ -164,6 +166,12 @@ NOT_PLACED = PodCondition(type="PodScheduled", status="False", reason="Unschedul
 MOUNT = Event(reason="FailedMount", message='configmap "nope" not found', last_timestamp=at(9))
 VAGUE = Event(reason="FailedMount", message="Unable to attach or mount volumes: x", last_timestamp=at(60))
 NOT_MOUNTED = ("FailedMount", VAGUE.message)
+INIT_RUNS = ContainerStatus(name="fetch", state=ContainerState(running=StateRunning(started_at=at(1))))
+CRASHES = ContainerStatus(
+    name="fetch",
+    state=ContainerState(waiting=StateWaiting(reason="CrashLoopBackOff", message="back-off 40s")),
+    last_state=ContainerState(terminated=StateTerminated(exit_code=3, message="no route")),
+)
 UNPLACED = Event(reason="FailedScheduling", message="0/3 nodes", last_timestamp=at(7))
 CREDENTIALS = Event(reason="FailedToRetrieveImagePullSecret", message="Unable to retrieve some (regcred); attempting")
 NO_CREDENTIALS = ("ErrImagePull", "no; Unable to retrieve some (regcred)")
@@ -300,6 +308,33 @@ def test_a_wait_in_a_run_that_is_being_stopped_says_so(name: str, shutdown: str,
     (wait,) = a_report(decode_workflow(workflow(pending, spec={"shutdown": shutdown}))).waiting or []
     end = f"no; the Workflow is being stopped (shutdown {shutdown})" if is_told else "no."
     assert wait.message == f"ImagePullBackOff: {end}"
+
+
+@pytest.mark.parametrize(
+    ("pod", "argos", "expected"),
+    [
+        (PodStatus(phase="Pending"), "", ("Pending", "its machine n1 has not begun to start it")),
+        (
+            PodStatus(phase="Pending", init_container_statuses=[INIT_RUNS], container_statuses=[ContainerStatus()]),
+            "PodInitializing",
+            ("PodInitializing", "its init container fetch still runs"),
+        ),
+        (PodStatus(phase="Pending", container_statuses=[ContainerStatus()]), "", ("Pending", None)),
+        (
+            PodStatus(phase="Pending", init_container_statuses=[CRASHES], container_statuses=[ContainerStatus()]),
+            "PodInitializing",
+            ("CrashLoopBackOff", "container fetch exited with code 3: no route"),
+        ),
+    ],
+    ids=["machine", "init container", "nothing", "crash"],
+)
+def test_a_pod_that_starts_for_long_tells_how_far_it_is(
+    pod: PodStatus, argos: str, expected: tuple[str, str | None]
+) -> None:
+    run = a_snapshot(a_node("wf", Phase.PENDING, end=None, message=argos), phase=RUNNING)
+    evidence = {"wf": PodEvidence(Pod(spec=PodSpec(node_name="n1"), status=pod))}
+    (entry,) = a_report(run, evidence=evidence).waiting or []
+    assert (entry.reason, entry.message) == expected
 
 
 def test_problems_come_before_waits_that_are_intended() -> None:

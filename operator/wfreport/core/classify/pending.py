@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 from wfreport.api.classes import CLASS_OF_WAIT, FailureClass
 from wfreport.api.kubernetes import Event, Pod
 from wfreport.core.snapshot.model import PodEvidence
-from wfreport.core.snapshot.pod_states import all_statuses, unscheduled, waiting_states
+from wfreport.core.snapshot.pod_states import all_statuses, how_it_crashes, unscheduled
 from wfreport.imports import lazy_pattern
 
 STARTING_REASONS: Final = frozenset({"Pending", "ContainerCreating", "PodInitializing"})
@@ -109,9 +109,21 @@ def unscheduled_since(evidence: PodEvidence) -> datetime | None:
 
 
 def _waiting_container_reason(pod: Pod) -> PendingReason | None:
-    waiting = (state for state in waiting_states(all_statuses(pod)) if state.reason not in ("", *STARTING_REASONS))
-    state = next(waiting, None)
-    return PendingReason(state.reason, state.message) if state else None
+    for status in all_statuses(pod):
+        state = status.state.waiting if status.state else None
+        if state and state.reason not in ("", *STARTING_REASONS):
+            crash = how_it_crashes(status)
+            message = f"container {status.name} {crash}" if crash else state.message
+            return PendingReason(state.reason, message)
+    return None
+
+
+def starting_detail(pod: Pod) -> str:
+    """Return how far a pod is that starts without a problem; empty if it shows no more than Argo does."""
+    if pod.spec.node_name and not any(all_statuses(pod)) and pod.status.phase == "Pending":
+        return f"its machine {pod.spec.node_name} has not begun to start it"
+    running = next((one for one in pod.status.init_container_statuses if one.state and one.state.running), None)
+    return f"its init container {running.name} still runs" if running else ""
 
 
 def _scheduling_reason(pod: Pod) -> PendingReason | None:

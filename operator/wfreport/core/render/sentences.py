@@ -310,18 +310,19 @@ def _wait_with_detail(reason: str, text: str) -> tuple[str, str]:
 
 
 _PLAIN_WAITS: Final = {
-    "Suspended": "is suspended",
     "WorkflowSuspended": "is suspended by spec.suspend",
     "NotStarted": "has not been picked up by an Argo controller",
     "RetryNotStarted": "has not been picked up again by an Argo controller",
     "LabelledCompleted": f"is ignored by Argo's controller: its label {LABEL_COMPLETED} is true",
     "ParallelismLimit": "is waiting for other Workflows to end",
-    "ContainerCreating": "is starting (ContainerCreating)",
-    "PodInitializing": "is starting (PodInitializing)",
 }
 """Phrases for reasons that need no further detail."""
 
 _WAITS: Final = {
+    "Suspended": "is suspended",
+    "ContainerCreating": "is starting (ContainerCreating)",
+    "PodInitializing": "is starting (PodInitializing)",
+    "CrashLoopBackOff": "cannot start",
     "Pending": "is pending",
     "HTTPPending": "is waiting for Argo's agent",
     "PluginPending": "is waiting for Argo's agent",

@@ -59,6 +59,7 @@ def summarize(
     hang = [stalled_clause(stalled)] if stalled and not is_warned else []
     if phase == Phase.SUCCEEDED:
         ran = [tidy(nothing_ran)] if nothing_ran else []
+        ran += [f"it was told to stop (shutdown {name(shutdown)})"] if (shutdown := workflow.spec.shutdown) else []
         parts = [_succeeded(timing), *ran, *_notes_on_success(failures, len(roles), warnings, counts), *hang]
     elif workflow.status.has_failed:
         parts = [_failed(failures[0], leading, workflow, labels), *_consequences(roles, leading, steps), *hang]

@@ -4,14 +4,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
-from wfreport.api.argo import EXECUTOR_CONTAINERS, UNFINISHED_PHASES, NodeType, Phase
+from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER, UNFINISHED_PHASES, NodeType, Phase
+from wfreport.api.kubernetes import Pod
 from wfreport.api.report import StepWarning
+from wfreport.core.classify.pod_rules import KILLED_CODES
 from wfreport.core.redact.text import TextSanitizer
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
 from wfreport.core.snapshot.pod_names import pod_name
+from wfreport.core.snapshot.pod_states import all_statuses, how_it_ended, terminated
 
 _MAX_ENTRIES: Final = 100
 _OOM_KILLED: Final = "OOMKilled"
+_POD_FAILED: Final = "PodFailed"
+_OF_PODS: Final = frozenset({_OOM_KILLED, _POD_FAILED})
+"""Reasons of warnings that only a pod shows, which may be gone later."""
+
 _POD_RESTARTED: Final = "PodRestarted"
 _OF_CONDITIONS: Final = frozenset({"ArtifactGCError", "MetricsError", "SpecWarning"})
 """Types of conditions with which Argo tells of artifacts that it could not delete, of metrics, and of the spec."""
@@ -29,11 +36,12 @@ def find_warnings(
     """Return the warnings of current pods and nodes, and the stored warnings of pods that no longer exist."""
     current = [
         *_oom_killed(snapshot, evidence, sanitizer),
+        *islice(_failed_pods(snapshot, evidence, sanitizer), _MAX_ENTRIES),
         *islice(_restarted(snapshot, sanitizer), _MAX_ENTRIES),
         *islice(_of_conditions(snapshot, sanitizer), _MAX_ENTRIES),
         *islice(_never_ended(snapshot, sanitizer), _MAX_ENTRIES),
     ]
-    earlier = [warning for warning in stored if warning.reason == _OOM_KILLED and warning not in current]
+    earlier = [warning for warning in stored if warning.reason in _OF_PODS and warning not in current]
     return [*earlier, *current][:_MAX_ENTRIES]
 
 
@@ -70,6 +78,33 @@ def _killed_containers(evidence: PodEvidence) -> list[str]:
     )
     names = (name for name, t in ended if t is not None and t.reason == _OOM_KILLED)
     return [name for name in dict.fromkeys(names) if name not in EXECUTOR_CONTAINERS]
+
+
+def _failed_pods(
+    snapshot: Snapshot, evidence: Mapping[str, PodEvidence], sanitizer: TextSanitizer
+) -> Iterator[StepWarning]:
+    """Yield a warning for each step that succeeded for Argo although its pod failed: its outputs may be missing."""
+    causes = {name: why for name, one in evidence.items() if one.pod and (why := _why_it_failed(one.pod))}
+    succeeded = (n for n in snapshot.nodes.values() if n.type == NodeType.POD and n.phase == Phase.SUCCEEDED)
+    for node in succeeded if causes else ():
+        if cause := causes.get(pod_name(snapshot.workflow, node) or ""):
+            yield StepWarning(
+                display_name=sanitizer.line(node.display_name),
+                reason=_POD_FAILED,
+                message=sanitizer.text(f"its pod failed ({cause}), but the step succeeded: check its outputs"),
+            )
+
+
+def _why_it_failed(pod: Pod) -> str:
+    """Return why a pod failed; empty if it did not, or only for sidecars and what Argo ends itself."""
+    if pod.status.phase != "Failed":
+        return ""
+    if pod.status.reason:
+        return ": ".join(part for part in (pod.status.reason, pod.status.message) if part)
+    names = {MAIN_CONTAINER, *EXECUTOR_CONTAINERS}
+    ends = ((one.name, terminated(one)) for one in all_statuses(pod) if one.name in names)
+    failed = ((name, end) for name, end in ends if end and end.exit_code and end.exit_code not in KILLED_CODES)
+    return next((f"{name} {how_it_ended(end)}" for name, end in failed), "")
 
 
 def _restarted(snapshot: Snapshot, sanitizer: TextSanitizer) -> Iterator[StepWarning]:

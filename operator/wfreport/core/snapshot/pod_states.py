@@ -152,6 +152,20 @@ def terminated(status: ContainerStatus) -> StateTerminated | None:
     return status.state.terminated if status.state else None
 
 
+def how_it_ended(end: StateTerminated) -> str:
+    """Return how a container ended, in words."""
+    reason = f" ({end.reason})" if end.reason not in ("", "Error", "Completed") else ""
+    message = f": {end.message.strip()}" if end.exit_code and end.message.strip() else ""
+    return f"exited with code {end.exit_code}{reason}{message}"
+
+
+def how_it_crashes(status: ContainerStatus) -> str:
+    """Return how a container ended that is started again and again; empty if it is not, or if that is unknown."""
+    waiting = status.state.waiting if status.state else None
+    last = status.last_state.terminated if status.last_state else None
+    return how_it_ended(last) if waiting and waiting.reason == "CrashLoopBackOff" and last else ""
+
+
 def latest_end(statuses: Iterable[ContainerStatus]) -> datetime | None:
     """Return when the last of these containers ended; None if none has, or if no end has a time."""
     ends = (state.finished_at for status in statuses if (state := terminated(status)) and state.finished_at)

@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from wfreport.api.argo import EXECUTOR_CONTAINERS, Node, Phase
-from wfreport.api.kubernetes import ContainerStatus, Event, Pod, StateTerminated
+from wfreport.api.kubernetes import ContainerStatus, Event, Pod
 from wfreport.core.classify import kubelet_messages
 from wfreport.core.classify.pending import STARTING_REASONS, last_observed_at
 from wfreport.core.snapshot.model import PodEvidence
@@ -16,6 +16,8 @@ from wfreport.core.snapshot.pod_states import (
     all_statuses,
     failed_container,
     has_start_error,
+    how_it_crashes,
+    how_it_ended,
     is_of_an_earlier_run,
     is_unready,
     latest_end,
@@ -91,7 +93,7 @@ def _is_about_the_machine(text: str) -> bool:
 
 def _failed(pod: Pod) -> HungPod:
     failed = failed_container(pod)
-    parts = [f"{failed[0]} {_how_it_ended(failed[1])}"] if failed else [pod.status.reason, pod.status.message]
+    parts = [f"{failed[0]} {how_it_ended(failed[1])}"] if failed else [pod.status.reason, pod.status.message]
     cause = ": ".join(part for part in parts if part)
     message = f"its pod failed, and Argo has not recorded it{f': {cause}' if cause else ''}"
     return HungPod(POD_FAILED, message, latest_end(all_statuses(pod)))
@@ -104,7 +106,7 @@ def _main_ended(ended: MainEnd) -> HungPod:
     if has_start_error(state) or (state.exit_code and state.started_at is None):
         cause = f"{state.reason} (exit code {state.exit_code}{f', {state.message}' if state.message else ''})"
         return HungPod(MAIN_NOT_STARTED, f"{ended.container} could not start: {cause}; {keeps}", ended.at)
-    return HungPod(MAIN_ENDED, f"{ended.container} {_how_it_ended(state)}, but {keeps}", ended.at)
+    return HungPod(MAIN_ENDED, f"{ended.container} {how_it_ended(state)}, but {keeps}", ended.at)
 
 
 def _silent_machine(pod: Pod, events: Sequence[Event]) -> HungPod | None:
@@ -133,7 +135,7 @@ def _executor_failed(pod: Pod, node: Node) -> HungPod | None:
         if status.name in EXECUTOR_CONTAINERS:
             end, cause = terminated(status), _why_it_waits(status)
             if end and end.exit_code:
-                return HungPod(EXECUTOR_FAILED, f"Argo's {status.name} container {_how_it_ended(end)}", end.finished_at)
+                return HungPod(EXECUTOR_FAILED, f"Argo's {status.name} container {how_it_ended(end)}", end.finished_at)
             if end and alive and not node.daemoned:
                 message = (
                     f"Argo's {status.name} container has ended, and {alive[0]} still runs: nothing will end its step"
@@ -146,9 +148,13 @@ def _executor_failed(pod: Pod, node: Node) -> HungPod | None:
 
 def _not_started(pod: Pod) -> HungPod | None:
     """Describe a running pod of which one container cannot start."""
-    waiting = ((one.name, _why_it_waits(one)) for one in pod.status.container_statuses)
-    name, cause = next(((name, cause) for name, cause in waiting if cause), ("", ""))
-    return HungPod(MAIN_NOT_STARTED, f"{name} could not start: {cause}", None) if cause else None
+    for status in pod.status.container_statuses:
+        crash, cause = how_it_crashes(status), _why_it_waits(status)
+        if crash:
+            return HungPod(MAIN_NOT_STARTED, f"{status.name} crashes again and again: {crash}", None)
+        if cause:
+            return HungPod(MAIN_NOT_STARTED, f"{status.name} could not start: {cause}", None)
+    return None
 
 
 def _why_it_waits(status: ContainerStatus) -> str:
@@ -157,9 +163,3 @@ def _why_it_waits(status: ContainerStatus) -> str:
     if state is None or state.reason in ("", *STARTING_REASONS):
         return ""
     return ": ".join(part for part in (state.reason, state.message.strip()) if part)
-
-
-def _how_it_ended(end: StateTerminated) -> str:
-    reason = f" ({end.reason})" if end.reason not in ("", "Error", "Completed") else ""
-    message = f": {end.message.strip()}" if end.exit_code and end.message.strip() else ""
-    return f"exited with code {end.exit_code}{reason}{message}"

@@ -28,6 +28,7 @@ from wfreport.core.classify.pending import (
     STARTUP_FAILURE_EVENTS,
     autoscaler_answer,
     pending_reason,
+    starting_detail,
     unscheduled_since,
 )
 from wfreport.core.classify.pod_volumes import volume_clause
@@ -313,6 +314,8 @@ def _node_wait(snapshot: Snapshot, node: Node, reason: str, evidence: Mapping[st
         message = f"its pod does not start: {': '.join(part for part in (found.reason, found.message) if part)}"
     elif found:
         reason, message = found.reason, found.message
+    elif own and own.pod and reason in STARTING_REASONS:
+        message = starting_detail(own.pod) or message
     if reason == "Unschedulable" and own:
         since_at = unscheduled_since(own)
         answer = autoscaler_answer(own)
