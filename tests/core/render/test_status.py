@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec import structs
 from tests.builders import T0, a_node, a_report, a_snapshot, at
 
 from wfreport.api import argo, names
@@ -32,7 +33,7 @@ from wfreport.api.kubernetes import Event, Pod, PodSpec, PodStatus
 from wfreport.api.reasons import ConditionType, Reason
 from wfreport.api.report import ReportStatus, WorkflowRef
 from wfreport.api.run import EarlierRun
-from wfreport.core.render.conditions import EPOCH
+from wfreport.core.render.conditions import EPOCH, creation_of
 from wfreport.core.render.gone import render_deleted, render_missing
 from wfreport.core.snapshot.identity import binds, is_labelled_completed, is_skipped, new_report, report_name
 from wfreport.core.snapshot.model import NodesState, PodEvidence, Snapshot
@@ -174,6 +175,17 @@ def test_times_of_conditions_come_from_the_workflow() -> None:
     by_type = {c.type: c.last_transition_time for c in report.conditions or ()}
     assert by_type["Ready"] == at(-5)
     assert by_type["Succeeded"] == at(60)
+
+
+def test_a_report_has_the_creation_of_its_workflow_before_the_run_starts() -> None:
+    waiting = a_snapshot(phase="Pending", started_at=None)
+    assert creation_of(a_report(waiting)) == at(-5)
+    unknown = structs.replace(
+        waiting.workflow, metadata=structs.replace(waiting.workflow.metadata, creation_timestamp=None)
+    )
+    assert creation_of(a_report(structs.replace(waiting, workflow=unknown))) is None
+    assert creation_of(render_deleted(a_report(waiting), 1)) is None
+    assert creation_of(ReportStatus()) is None
 
 
 def test_a_workflow_without_any_time_has_a_report() -> None:

@@ -31,6 +31,7 @@ from wfreport.core.next_steps.prospects import leading_prospect
 from wfreport.core.next_steps.stalls import pod_of_stall
 from wfreport.core.plurals import plural
 from wfreport.core.render.columns import cause_of
+from wfreport.core.render.conditions import creation_of
 from wfreport.core.step_outline import Outline, StepNames, outline_steps
 from wfreport.core.timing.durations import instant, short_duration
 from wfreport.core.timing.hung_pods import HUNG_REASONS
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _MIN_COLUMNS: Final = 40
+_NOT_STARTED: Final = frozenset({None, "", Phase.PENDING})
 _OF_PODS: Final = (StallReason.MAIN_ENDED, StallReason.MAIN_NOT_STARTED, StallReason.POD_TERMINATING)
 """Stalls by a pod that exists."""
 
@@ -167,15 +169,18 @@ def _message(page: TextPage, status: ReportStatus) -> str:
 def _created(page: TextPage, status: ReportStatus, now: datetime | None) -> str:
     """Return the time of creation. The report has the start of the run, and how long before it was created."""
     started_at = status.observed_workflow.started_at if status.observed_workflow else None
-    if started_at is None:
+    queued = duration_of((status.timing and status.timing.queued_seconds) or 0)
+    created_at = shifted(started_at, -queued) if started_at else creation_of(status)
+    if created_at is None:
         return ""
-    created_at = shifted(started_at, -duration_of((status.timing and status.timing.queued_seconds) or 0))
     return joined(page.style, [instant(created_at), ago(created_at, now) if now else None])
 
 
 def _duration(page: TextPage, status: ReportStatus, now: datetime | None) -> str:
     workflow, timing = status.observed_workflow, status.timing
     started_at = workflow.started_at if workflow else None
+    if workflow and not started_at and workflow.phase in _NOT_STARTED:
+        return "not started"
     seconds = timing.duration_seconds if timing else None
     if seconds is None and started_at and now and not (workflow and workflow.finished_at):
         seconds = int((now - started_at).total_seconds())

@@ -20,6 +20,7 @@ from wfreport.core.page.texts import block, duration, line
 from wfreport.core.page.timeline import draw_timeline, tone_of
 from wfreport.core.plurals import plural
 from wfreport.core.render.columns import cause_of, telling_reason
+from wfreport.core.render.conditions import creation_of
 from wfreport.core.render.equal_failures import equal_groups
 from wfreport.core.render.sentences import AGENT, failure_phrase, is_of_agent, retry_prospect
 from wfreport.core.step_outline import StepNames, outline_steps
@@ -103,6 +104,7 @@ def _present(facts: Iterable[Fact]) -> list[Fact]:
 def _facts(status: ReportStatus) -> Iterator[Fact]:
     observed, timing = status.observed_workflow, status.timing
     if observed:
+        yield Fact("Created", "" if observed.started_at else instant(creation_of(status)))
         yield Fact("Started", instant(observed.started_at))
         yield Fact("Ended", instant(observed.finished_at))
     yield Fact("Took", duration(timing.duration_seconds) if timing else "")

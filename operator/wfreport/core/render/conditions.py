@@ -12,7 +12,7 @@ from wfreport.api.argo import Phase, Workflow
 from wfreport.api.condition import Condition
 from wfreport.api.gaps import EVIDENCE_GAPS
 from wfreport.api.reasons import ConditionType, Reason
-from wfreport.api.report import Failure
+from wfreport.api.report import Failure, ReportStatus
 from wfreport.api.wire import TEXT
 from wfreport.core.plurals import plural
 from wfreport.core.redact.bounds import cut
@@ -62,6 +62,17 @@ def conditions_of_run(
         _evidence_of_run(snapshot, failures, ended or workflow.status.started_at or began, generation),
     ]
 
+
+def creation_of(status: ReportStatus) -> datetime | None:
+    """Return when the Workflow of a report was created: since then, the report has been ready. None if unknown."""
+    ready = (
+        one for one in status.conditions or () if one.type == ConditionType.READY and one.reason in _SINCE_CREATION
+    )
+    return next((one.last_transition_time for one in ready if one.last_transition_time != EPOCH), None)
+
+
+_SINCE_CREATION = frozenset({Reason.REPORT_CURRENT, Reason.WORKFLOW_MALFORMED})
+"""Reasons of ``Ready`` whose transition time is the creation of the Workflow."""
 
 _CURRENT: dict[Source, str] = {
     Source.CLUSTER: "the report matches the Workflow",
