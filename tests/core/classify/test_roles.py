@@ -421,3 +421,32 @@ def test_nothing_caused_a_run_to_fail_that_succeeded() -> None:
     assert roles(snapshot) == {"wf.onExit[0].mail": Role.TOLERATED}
     assert roles(a_snapshot(a_node("wf"), handler, cut, spec=stopped)) == {"wf.onExit[0].mail": Role.EXIT_HANDLER}
     assert a_report(snapshot).failure_class is None
+
+
+@pytest.mark.parametrize("message", ["failed with exit code 137", "pod termination", "pod deleted"])
+def test_a_pod_that_the_root_names_as_its_failure_is_a_leaf_although_it_succeeded_for_argo(message: str) -> None:
+    run = a_snapshot(root(message="child 'wf.a' failed"), a_node("wf.a", OK, message=message))
+    assert roles(run) == {"wf.a": Role.ROOT_CAUSE}
+    other = a_snapshot(root(message="child 'wf.a' failed"), a_node("wf.a", OK, message="1 file written"))
+    assert roles(other) == {None: Role.ROOT_CAUSE}
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("child 'wf.a' failed", {"wf.a.hooks.running": Role.ROOT_CAUSE}),
+        ("", {"wf.a.hooks.running": Role.ROOT_CAUSE}),
+        ("exceeded quota: q", {"wf.a.hooks.running": Role.TOLERATED, None: Role.ROOT_CAUSE}),
+    ],
+)
+def test_a_failed_hook_is_the_cause_if_the_run_has_no_other(message: str, expected: dict[str | None, Role]) -> None:
+    hook = a_node("wf.a.hooks.running", FAILED, display_name="a.hooks.running")
+    assert roles(a_snapshot(root(), a_node("wf.a", OK), hook, message=message)) == expected
+
+
+def test_a_failure_that_a_step_tolerates_is_no_cause_of_a_run_without_another() -> None:
+    spec = continuing(ContinueOn(failed=True))
+    assert roles(a_snapshot(root(), a_node("wf.a", FAILED), spec=spec)) == {
+        "wf.a": Role.TOLERATED,
+        None: Role.ROOT_CAUSE,
+    }

@@ -23,6 +23,7 @@ _FAIL_FAST_MESSAGE = "template has failed or errored children and failFast enabl
 _OTHER_CONTAINER_FAILED = lazy_pattern(r": (?:container \S+ failed|dependency \S+ exited with non-zero code: \d+)$")
 """The message of a container that never ran, because one of its dependencies failed (emissary.go:203)."""
 
+_NO_CAUSE = lazy_pattern(r"$|child '[^']{1,512}' (?:failed|errored)$")
 _POD_FAILED_FIRST = "Pod Failed whilst container running"  # operator.go:1590
 _END_CHARACTERS = 512
 
@@ -52,7 +53,7 @@ def assign_roles(snapshot: Snapshot) -> list[FailedLeaf]:
     failed = [FailedLeaf(leaf, _role(leaf, snapshot.tree, lineages)) for leaf in leaves]
     failed = _with_stopped_as_victims(failed, snapshot.workflow)
     if snapshot.workflow.status.has_failed and not any(leaf.role in CAUSES for leaf in failed):
-        failed.append(FailedLeaf(None, Role.ROOT_CAUSE))
+        failed = _with_hooks_as_causes(failed, snapshot) or [*failed, FailedLeaf(None, Role.ROOT_CAUSE)]
     return sorted(failed, key=_order)
 
 
@@ -121,6 +122,19 @@ def _with_stopped_as_victims(failed: list[FailedLeaf], workflow: Workflow) -> li
         else leaf
         for leaf in failed
     ]
+
+
+def _with_hooks_as_causes(failed: list[FailedLeaf], snapshot: Snapshot) -> list[FailedLeaf]:
+    """Return failed hooks as root causes, if nothing else failed and the Workflow has no cause of its own; else none.
+
+    A step fails with its hook, and Argo says no more of it than that a child failed.
+    """
+    hooks = snapshot.tree.nodes_of_hooks
+    if not _NO_CAUSE.match(snapshot.workflow.status.message):
+        return []
+    if not failed or any(leaf.node is None or leaf.node.id not in hooks for leaf in failed):
+        return []
+    return [FailedLeaf(leaf.node, Role.ROOT_CAUSE) for leaf in failed]
 
 
 _ROLE_ORDER = {Role.ROOT_CAUSE: 0, Role.EXIT_HANDLER: 1, Role.VICTIM: 2, Role.TOLERATED: 3}

@@ -24,6 +24,7 @@ _PODS = frozenset({NodeType.POD})
 
 _ATTEMPT_SUFFIX = lazy_pattern(r"\((\d{1,9})\)$")
 _SUFFIX_LENGTH = 11
+_POD_ENDED = lazy_pattern(r"pod (?:termination|deleted)")
 _FAILED_CHILD = lazy_pattern(r"^child '([^']{1,512})' failed$")  # steps.go
 _SEPARATORS = ".[("
 _BEFORE_ALL_TIMES = -1e18
@@ -228,24 +229,25 @@ class Tree:
         Such a node encloses no failed node, and it is not the root's group.
         """
         enclosing, superseded = self.nodes_enclosing_failures, self.superseded_nodes
+        candidates = [node for node in self._failed_nodes if node.id not in enclosing and node.id not in superseded]
+        culprits = {node.id: self._succeeded_culprit(node) for node in candidates if node.type in GROUP_TYPES}
         return [
-            (self._succeeded_culprit(node) or node) if node.type in GROUP_TYPES else node
-            for node in self._failed_nodes
-            if node.id not in enclosing
-            and (node.type not in GROUP_TYPES or node.name != self.workflow_name)
-            and node.id not in superseded
+            culprits.get(node.id) or node
+            for node in candidates
+            if culprits.get(node.id) or node.type not in GROUP_TYPES or node.name != self.workflow_name
         ]
 
     def _succeeded_culprit(self, group: Node) -> Node | None:
         """Return the child that a failed group names as its failure, if Argo calls it Succeeded all the same.
 
-        Argo before 2.9 did so if the machine of a pod was lost: its message has the exit code of the kill.
+        Argo before 2.9 did so if the machine of a pod was lost: its message has the exit code of the kill, or the end
+        of the pod.
         """
         named = _FAILED_CHILD.match(group.message)
         child = self.nodes.get(named[1]) if named else None
         if child is None or child.type != NodeType.POD or child.phase != Phase.SUCCEEDED:
             return None
-        return child if exit_code(child.message, None) else None
+        return child if exit_code(child.message, None) or _POD_ENDED.match(child.message) else None
 
     def pod_node(self, node: Node) -> Node | None:
         """Return the Pod node that ran a node: itself, or for a Container the node of its containerSet."""
