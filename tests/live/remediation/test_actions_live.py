@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import socket
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cli.cases import COMMAND
 from tests.eventually import eventually
 from tests.live.operator.harness import WORKFLOWS, condition
 from tests.live.remediation.harness import OWN, PODS, RemediationCluster, message_of, remediation_cluster
@@ -270,6 +274,35 @@ def test_a_failure_and_its_outcome_are_notified_although_the_endpoint_failed_fir
         )
         assert secret not in operator.log.read_text()
         assert secret not in json.dumps(notification["status"])
+
+
+def test_why_a_dead_endpoint_gets_no_message_is_shown_by_remediation_report_and_show(
+    cluster: RemediationCluster,
+) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://user:passw0rd@127.0.0.1:{closed.getsockname()[1]}/hooks/tok3n"
+        sinks = [{"name": "hook", "cloudEvents": {"url": url}}]
+        cluster.apply_policy({"name": "tell", "match": {}, "notify": {"sinks": sinks}})
+        cluster.start()
+        cluster.enforced()
+        cluster.fail("etl")
+        remediation = cluster.wait_for_remediation("etl", "Executed", ("Unknown", "SinkFailing"))
+        message = "sink hook: ClientConnectorError: Connection refused; tried again for a day"
+        assert message_of(remediation, "Executed") == message
+        eventually(lambda: cluster.chain_of("etl").get("last", {}).get("outcome"), lambda now: now == "SinkFailing")
+        report = cluster.report_of("etl")["metadata"]["name"]
+        for name in (report, remediation["metadata"]["name"]):
+            events = eventually(lambda: [e for e in cluster.events_about(name) if e["reason"] == "SinkFailing"])  # noqa: B023
+            assert [(event["type"], message in event["message"]) for event in events] == [("Warning", True)]
+        command = [*COMMAND, "show", "etl", "-n", cluster.namespace]
+        env = os.environ | {"KUBECONFIG": str(cluster.plane.kubeconfig)}
+        shown = subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout
+        section = shown.partition("\nREMEDIATION\n")[2].partition("\n\n")[0]
+        assert message in " ".join(section.split())
+        for text in (shown, json.dumps([remediation["status"], cluster.events_about(report)])):
+            assert "tok3n" not in text
+            assert "passw0rd" not in text
 
 
 def test_apprise_urls_come_only_from_a_secret_that_is_labelled_for_it(
