@@ -37,6 +37,14 @@ def test_the_holders_of_a_lock_are_listed_unless_they_are_known(message: str, co
         assert (steps[0].namespace == "") == ("--all-namespaces" in command)
 
 
+@pytest.mark.parametrize("after", ["", ", data/third", " since 2026-11-20 08:00Z", "; the Workflow is being stopped"])
+def test_a_holder_that_is_known_is_looked_at(after: str) -> None:
+    wait = Waiting(
+        reason="LockWait", message=f"Waiting for data/Mutex/m lock. Lock status: 0/1; held by data/other{after}"
+    )
+    assert lines(next_steps(a_waiting(wait)))[0] == "argo get other"
+
+
 def test_the_limit_of_a_semaphore_is_a_key_of_its_configmap() -> None:
     message = "Waiting for data/ConfigMap/limits/template lock. Lock status: 0/2"
     steps = next_steps(a_waiting(Waiting(reason="LockWait", message=message)))

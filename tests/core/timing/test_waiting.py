@@ -28,10 +28,12 @@ from wfreport.api.kubernetes import (
 from wfreport.api.report import ReportStatus
 from wfreport.core.next_steps.model import ReportedRun
 from wfreport.core.next_steps.steps import next_steps
+from wfreport.core.render.sentences import waiting_phrase
 from wfreport.core.snapshot.decode import decode_workflow
 from wfreport.core.snapshot.model import PodEvidence, WaitingGraces
 from wfreport.core.snapshot.pod_names import agent_pod_name
 from wfreport.core.stall.model import StallVerdict
+from wfreport.core.timing import waiting
 from wfreport.core.timing.waiting import slow_starting_pods
 
 OK, RUNNING = Phase.SUCCEEDED, Phase.RUNNING
@@ -394,6 +396,27 @@ def test_a_workflow_that_waits_for_its_own_lock_names_the_holder_of_that_lock(me
     document["status"]["message"] = message
     known = lock_message(document, {"team/other": START})
     assert known == (f"{WAITS}; held by team/other since 2026-11-20 08:00Z" if message == WAITS else message)
+
+
+def test_the_holder_of_a_lock_stands_beside_the_lock_in_a_run_that_is_being_stopped() -> None:
+    document = a_lock_wait("team/other")
+    document["spec"]["shutdown"] = "Terminate"
+    (wait,) = (one for one in a_report(decode_workflow(document)).waiting or () if one.reason == "LockWait")
+    assert wait.message == f"{WAITS}; held by team/other; the Workflow is being stopped (shutdown Terminate)"
+    assert waiting_phrase(wait).endswith(": held by team/other; the Workflow is being stopped (shutdown Terminate)")
+
+
+def test_the_end_of_a_suspension_is_looked_up_only_where_it_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def end_of_suspension(_: object, node: argo.Node) -> str:
+        asked.append(node.id)
+        return "later"
+
+    monkeypatch.setattr(waiting, "_end_of_suspension", end_of_suspension)
+    nodes = [node(f"s{i}", "Running", "Suspend") for i in range(150)]
+    report = a_report(decode_workflow(workflow(*nodes)))
+    assert len(asked) == len(report.waiting or ()) == 100, "a Workflow has as many steps and templates as it likes"
 
 
 def test_the_time_of_a_holder_outlives_a_restart_and_not_the_holder() -> None:

@@ -7,7 +7,7 @@ from wfreport.core.next_steps.commands import argo, kubectl
 from wfreport.core.next_steps.model import NextStep, ReportedRun
 from wfreport.imports import lazy_pattern
 
-_HOLDER: Final = lazy_pattern(r"held by (?:([a-z0-9][a-z0-9-]{0,62})/)?([a-z0-9][a-z0-9.-]{0,252})(?=,| since |$)")
+_HOLDER: Final = lazy_pattern(r"held by (?:([a-z0-9][a-z0-9-]{0,62})/)?([a-z0-9][a-z0-9.-]{0,252})(?=[,;]| since |$)")
 _LOCK: Final = lazy_pattern(r"(?i)Waiting for ([a-z0-9][a-z0-9-]{0,62})/\w{1,40}/(\w[\w./-]{0,600}) lock")
 _SEMAPHORE: Final = lazy_pattern(
     r"(?i)Waiting for ([a-z0-9][a-z0-9-]{0,62})/configmap/([a-z0-9][a-z0-9.-]{0,252})/([\w.-]{1,253}) lock"

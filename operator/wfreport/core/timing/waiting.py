@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from wfreport.api.argo import (
     LABEL_COMPLETED,
@@ -85,7 +85,7 @@ def find_waiting(
 
 
 class _Wait(Struct, frozen=True):
-    """A wait whose texts are not sanitized yet, because most of the waits of a large run are not listed."""
+    """A wait whose message is neither complete nor sanitized yet: most of the waits of a large run are not listed."""
 
     reason: str
     message: str
@@ -101,10 +101,8 @@ def _order(wait: _Wait) -> tuple[bool, float, str]:
 
 
 def _entry(wait: _Wait, snapshot: Snapshot, sanitizer: TextSanitizer, lock_holds: LockHolds) -> Waiting:
-    node, message = wait.node, wait.message
-    if wait.reason == "LockWait":
-        message += holders_clause(snapshot, node, message, lock_holds)
-    text = sanitizer.text(message)
+    node = wait.node
+    text = sanitizer.text(_message(wait, snapshot, lock_holds))
     return Waiting(
         display_name=sanitizer.line(node.display_name) if node else None,
         node_id=clip(node.id) if node else None,
@@ -115,6 +113,16 @@ def _entry(wait: _Wait, snapshot: Snapshot, sanitizer: TextSanitizer, lock_holds
         else text,
         since_at=wait.since_at,
     )
+
+
+def _message(wait: _Wait, snapshot: Snapshot, lock_holds: LockHolds) -> str:
+    """Return the message of a wait with what else the Workflow tells of it."""
+    node, message = wait.node, wait.message
+    if wait.reason == "LockWait":
+        message += holders_clause(snapshot, node, message, lock_holds)
+    elif wait.reason == "Suspended" and node and not message:
+        message = _end_of_suspension(snapshot, node)
+    return _with_stop(snapshot, wait, message)
 
 
 def stored_waiting_texts(stored: ReportStatus | None) -> dict[str, str]:
@@ -234,7 +242,7 @@ def _node_waits(snapshot: Snapshot, evidence: Mapping[str, PodEvidence]) -> Iter
             reason = _STARTING
         wait = wait or (_node_wait(snapshot, node, reason, evidence) if reason else _stopping(snapshot, node))
         if wait is not None and node.id not in snapshot.tree.superseded_nodes:
-            yield _with_stop(snapshot, wait)
+            yield wait
 
 
 def _has_pending_pod(snapshot: Snapshot, node: Node, evidence: Mapping[str, PodEvidence]) -> bool:
@@ -265,14 +273,14 @@ def _hung(snapshot: Snapshot, node: Node, evidence: Mapping[str, PodEvidence]) -
     return _Wait(found.reason, found.message, found.since_at or node.started_at, node, name) if found else None
 
 
-def _with_stop(snapshot: Snapshot, wait: _Wait) -> _Wait:
-    """Return a wait that tells as well that the Workflow is being stopped, if it is: then it should have ended."""
+def _with_stop(snapshot: Snapshot, wait: _Wait, message: str) -> str:
+    """Add to a step's message that the Workflow is being stopped, if it is: then the step should have ended."""
     shutdown, node = snapshot.workflow.spec.shutdown, wait.node
-    is_let = shutdown == "Stop" and node is not None and _OF_EXIT_HANDLER.search(node.name)
-    if not shutdown or is_let or wait.reason == "Stopping":
-        return wait
-    message = "; ".join(part for part in (wait.message.rstrip("."), _being_stopped(shutdown)) if part)
-    return structs.replace(wait, message=message)
+    if not shutdown or node is None or wait.reason == "Stopping":
+        return message
+    if shutdown == "Stop" and _OF_EXIT_HANDLER.search(node.name):
+        return message
+    return "; ".join(part for part in (message.rstrip("."), _being_stopped(shutdown)) if part)
 
 
 def _stopping(snapshot: Snapshot, node: Node) -> _Wait | None:
@@ -305,7 +313,7 @@ def _node_wait(snapshot: Snapshot, node: Node, reason: str, evidence: Mapping[st
         ends = (child.finished_at for child in snapshot.tree.children(node))
         return _Wait(reason, node.message, _latest(node.started_at, *ends), node)
     if reason == "Suspended":
-        return _Wait(reason, node.message or _end_of_suspension(snapshot, node), node.started_at, node)
+        return _Wait(reason, node.message, node.started_at, node)
     name, message = _existing_pod(snapshot, node, reason), node.message
     own = evidence.get((_starting_pod_name(snapshot, node) if reason in _AGENT_WAITS else name) or "")
     found = pending_reason(own) if reason in STARTING_REASONS or reason in _AGENT_WAITS else None
