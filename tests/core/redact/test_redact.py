@@ -243,6 +243,11 @@ ADVERSARIAL = [
         "a:b@",
     ),
     *(
+        "token=f" + "(" * 150 + "!\n",
+        "password=f" + "[(" * 75 + "!\n",
+        "apiKey: f" + "({[" * 50 + "!\n",
+    ),
+    *(
         "Cookie: a=",
         "a=b; ",
         "<password>",

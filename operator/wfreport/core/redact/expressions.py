@@ -14,7 +14,7 @@ _PATH: Final = rf"(?>{_NAME}(?:(?:\.|::|->|\?\.){_NAME}){{0,12}})"
 _NUMBER: Final = r"(?<=[=,\[:+-])\d{1,9}(?![0-9A-Za-z])"
 _INSIDE: Final = rf"(?>{_PATH}(?:\(\d{{1,9}}(?![0-9A-Za-z]))?|{_NUMBER}|[.,=*:&+\[\](){{}}|-])"
 _EXPRESSION: Final = lazy_pattern(
-    rf"[&*(\[!$-]{{0,3}}{_PATH}\)?(?:\((?:{_INSIDE}){{0,40}}|\[(?:{_INSIDE}){{0,40}}|\{{(?:{_NAME}:?)?\}}?){{1,4}}"
+    rf"[&*(\[!$-]{{0,3}}{_PATH}\)?(?=[(\[{{])(?>(?:\{{(?:{_NAME}:?)?\}}?){{0,4}})(?>(?:[(\[](?:{_INSIDE}){{0,160}})?)"
 )
 """A call, a subscript or a literal of a type: ``results[``, ``token[:-1]``, ``group(Whitespace``, ``&v1.Secret{``."""
 
