@@ -66,7 +66,7 @@ RARE = {"brotli", "fractions", "html", "statistics", "zstandard"}
         ("list -n argo -o json", 275, SLOW | RARE | {"dataclasses", "rich", "re2"}),
         ("list -n argo", 335, SLOW | RARE | {"re2"}),
         ("trends -n argo -o json", 285, SLOW | RARE | {"dataclasses", "rich", "re2"}),
-        ("show NAME -n argo -o json", 350, SLOW | RARE | {"dataclasses", "rich", "re2"}),
+        ("show NAME -n argo -o json", 355, SLOW | RARE | {"dataclasses", "rich", "re2"}),
         ("show NAME -n argo", 430, SLOW | RARE | {"re2", "jinja2"}),
         ("explain FILE", 378, SLOW | RARE | CONNECTION | {"multiprocessing", "urllib", "yaml", "jinja2"}),
         ("explain FILE -o html", 380, SLOW | CONNECTION | {"rich"}),

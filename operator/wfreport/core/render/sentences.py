@@ -31,6 +31,10 @@ _VAGUE_EVENT: Final = lazy_pattern(
 _LOW_ON: Final = lazy_pattern(r"The node was low on resource: ([\w-]+)\.")
 _USAGE: Final = lazy_pattern(r"Container (\S+) was using (\S+), request is (\S+?),")
 _LOOK_UP: Final = lazy_pattern(r'^failed to look-up entrypoint/cmd for image ("[^"]*")')
+_LOOK_UP_CAUSE: Final = lazy_pattern(
+    r"must either explicitly specify the command(?:, or list [^\n]{1,200}?https://\S{1,200}?)?: ([^\n]+)"
+)
+_CAUSE_CHARACTERS: Final = 80
 _QUOTA: Final = lazy_pattern(r"exceeded quota: ([^,]+), (.*)", re.DOTALL)
 
 
@@ -292,7 +296,8 @@ def waiting_phrase(entry: Waiting) -> str:
     if entry.reason in _PLAIN_WAITS:
         return f"{_PLAIN_WAITS[entry.reason]}{since}"
     lead, detail = _wait_with_detail(entry.reason, text)
-    return f"{lead}{since}{_colon(detail)}"
+    cause = _LOOK_UP_CAUSE.search(entry.message or "") if entry.reason == "ImageCommandLookupFailed" else None
+    return f"{lead}{since}{_colon(detail)}{_colon(tidy(cause[1], _CAUSE_CHARACTERS)) if cause else ''}"
 
 
 def _wait_with_detail(reason: str, text: str) -> tuple[str, str]:
