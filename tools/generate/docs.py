@@ -26,6 +26,8 @@ from generate.dashboard import dashboard_files
 from generate.kinds import KINDS, ROOT, Kind
 from generate.markdown import Row, UndocumentedError
 from generate.markdown import code as _code
+from generate.markdown import coded as _coded
+from generate.markdown import listed as _listed
 from generate.markdown import page as _page
 from generate.markdown import table as _table
 from generate.picture import PICTURE, picture
@@ -45,6 +47,7 @@ from wfreport.api.reason_meanings import (
 )
 from wfreport.api.reasons import ConditionType, PolicyConditionType, RemediationConditionType
 from wfreport.api.remediation import LockClass
+from wfreport.api.wait_reasons import WAIT_MEANINGS, WARNING_MEANINGS
 from wfreport.core.classify.rules import RULES
 from wfreport.core.classify.verdicts import CLASS_DEFAULTS
 from wfreport.core.decide.answers import NO_HELP
@@ -127,6 +130,11 @@ def reasons_page() -> str:
             ("Reason", "What hangs", "What to do"),
             [(_code(reason), meaning, STALL_ADVICE[reason]) for reason, meaning in STALL_MEANINGS.items()],
         ),
+        "Reasons of `waiting[].reason` that wfreport gives; others are Kubernetes' own, such as `ErrImagePull`, "
+        "`Unschedulable` or `FailedMount`:",
+        _table(("Reason", "What waits"), _coded(WAIT_MEANINGS)),
+        "Reasons of `warnings[].reason`:",
+        _table(("Reason", "Problem that did not fail the run"), _coded(WARNING_MEANINGS)),
         "Reasons of `failures[].reason` that wfreport's classifier gives; others are Kubernetes' own, such as "
         "`Evicted` or `ImagePullBackOff`:",
         _table(("Reason", "Meaning"), _coded(FAILURE_REASON_MEANINGS)),
@@ -141,7 +149,7 @@ def reasons_page() -> str:
 
 def _reasons_part(kind: str, conditions: type[StrEnum], meanings: Mapping[Any, str]) -> list[str]:
     rows = _coded(meanings)
-    return [f"## {kind}", f"Conditions: {_enum_list(conditions)}.", _table(("Reason", "Meaning"), rows)]
+    return [f"## {kind}", f"Conditions: {_listed(conditions)}.", _table(("Reason", "Meaning"), rows)]
 
 
 def decisions_page() -> str:
@@ -190,10 +198,6 @@ def _lock_names(locks: frozenset[LockClass]) -> str:
     return ", ".join(names[lock] for lock in LockClass if lock in locks)
 
 
-def _coded(meanings: Mapping[Any, str]) -> list[Row]:
-    return [(_code(value), text) for value, text in meanings.items()]
-
-
 def failure_classes_page() -> str:
     """Return the page of failure classes, with the other closed vocabularies of a failure."""
     intro = (
@@ -207,7 +211,7 @@ def failure_classes_page() -> str:
         "bucket does not reappear. See [the classifier](classifier.md) for how a class is determined."
     )
     others = [
-        f"* {name}: {_enum_list(values)}. {' '.join((getdoc(values) or '').split())}"
+        f"* {name}: {_listed(values)}. {' '.join((getdoc(values) or '').split())}"
         for name, values in (("`role`", Role), ("`owner`", Owner), ("`confidence`", Confidence))
     ]
     return _page("Failure classes", intro, table, defaults, "In addition, a failure has:", "\n".join(others))
@@ -345,10 +349,6 @@ def _range(schema: Schema) -> str:
     bounds = (("minimum", "from"), ("exclusiveMinimum", "above"), ("maximum", "to"), ("exclusiveMaximum", "below"))
     words = [f"{word} {schema[keyword]}" for keyword, word in bounds if keyword in schema]
     return f", {' '.join(words)}" if words else ""
-
-
-def _enum_list(values: type[StrEnum]) -> str:
-    return ", ".join(_code(value) for value in values)
 
 
 def with_fields(page: str, fields: str) -> str:

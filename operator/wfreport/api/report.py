@@ -196,7 +196,7 @@ class Waiting(Model):
     )
     node_id: str | None = Field("Node id of the step.", default=None, max_length=LINE)
     pod_name: str | None = Field("Name of the step's pod.", default=None, max_length=LINE)
-    reason: str = Field("Reason of the wait.", max_length=LINE)
+    reason: str = Field("Reason of the wait; see the page of reasons.", max_length=LINE)
     message: str | None = Field("Argo's or the kubelet's message, redacted.", default=None, max_length=TEXT)
     since_at: Time | None = Field("Start of the wait.", default=None)
 
@@ -219,7 +219,7 @@ class StepWarning(Model):
     """A problem that did not fail the run."""
 
     display_name: str | None = Field("Display name of the step.", default=None, max_length=LINE)
-    reason: str = Field("Reason of the warning.", max_length=LINE)
+    reason: str = Field("Reason of the warning; see the page of reasons.", max_length=LINE)
     message: str | None = Field("The problem in words, redacted.", default=None, max_length=TEXT)
 
 

@@ -328,6 +328,7 @@ _WAITS: Final = {
     "ContainerCreating": "is starting (ContainerCreating)",
     "PodInitializing": "is starting (PodInitializing)",
     "CrashLoopBackOff": "cannot start",
+    "PodRestarting": "is being started again",
     "Pending": "is pending",
     "HTTPPending": "is waiting for Argo's agent",
     "PluginPending": "is waiting for Argo's agent",
