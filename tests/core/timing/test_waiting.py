@@ -168,6 +168,9 @@ NOT_PLACED = PodCondition(type="PodScheduled", status="False", reason="Unschedul
 MOUNT = Event(reason="FailedMount", message='configmap "nope" not found', last_timestamp=at(9))
 VAGUE = Event(reason="FailedMount", message="Unable to attach or mount volumes: x", last_timestamp=at(60))
 NOT_MOUNTED = ("FailedMount", VAGUE.message)
+LISTED = "Unable to attach or mount volumes: unmounted volumes=[d], unattached volumes=[], failed to process volumes=[d]"
+TIMED_OUT = Event(reason="FailedMount", message=f"{LISTED}: context deadline exceeded", last_timestamp=at(60))
+UNBOUND = Event(reason="FailedMount", message=f"{LISTED}: error processing PVC a/d: not bound", last_timestamp=at(60))
 INIT_RUNS = ContainerStatus(name="fetch", state=ContainerState(running=StateRunning(started_at=at(1))))
 CRASHES = ContainerStatus(
     name="fetch",
@@ -192,6 +195,8 @@ OLDER = Event(reason="FailedCreatePodSandBox", message="no IP", event_time=at(5)
         (PodEvidence(None, (Event(reason="FailedMount", message="undated"), OLDER)), (OLDER.reason, OLDER.message)),
         (PodEvidence(None, (MOUNT, VAGUE)), (MOUNT.reason, MOUNT.message)),
         (PodEvidence(None, (VAGUE,)), (VAGUE.reason, VAGUE.message)),
+        (PodEvidence(None, (MOUNT, TIMED_OUT)), (MOUNT.reason, MOUNT.message)),
+        (PodEvidence(None, (MOUNT, UNBOUND)), (UNBOUND.reason, UNBOUND.message)),
         (PodEvidence(a_pod(STARTING), (MOUNT, msgspec.structs.replace(VAGUE, last_timestamp=at(999)))), NOT_MOUNTED),
         (PodEvidence(a_pod(STARTING), (MOUNT, Event(reason="Pulled", last_timestamp=at(10)))), ("Pending", None)),
         (PodEvidence(None, (UNPLACED,)), ("Unschedulable", "0/3 nodes")),

@@ -176,7 +176,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "Forbidden",
     ),
     RefusalMessage(
-        message_pattern(r"no API token found for service account"),
+        message_pattern(r"[Nn]o API token found for service account"),
         Class.CONFIG_ERROR,
         "MissingReference",
         Owner.PLATFORM,

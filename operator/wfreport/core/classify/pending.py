@@ -41,7 +41,12 @@ _PROGRESS_EVENTS: Final = frozenset({"Pulling", "Pulled", "Created", "Started"})
 """Reasons of Events that show that the kubelet has overcome what is older: it pulls images when all is mounted."""
 
 _WITHOUT_CREDENTIALS: Final = "FailedToRetrieveImagePullSecret"
-_VAGUE: Final = lazy_pattern(r"Unable to (?:attach or )?mount volumes|timed? ?out (?:expired )?waiting for volumes")
+_VAGUE: Final = lazy_pattern(
+    r"(?:Unable to (?:attach or )?mount volumes|timed? ?out (?:expired )?waiting for volumes)"
+    r"(?!.{0,8000}\]: (?!timed out|timeout|context deadline)\S)"
+)
+"""The kubelet's lists of volumes. What follows them, except that it waited, is the cause (volume_manager.go)."""
+
 _REPEATED_SECONDS: Final = 300
 """The kubelet tries again after two minutes at the latest; a volume that it has mounted since then tells nothing."""
 
