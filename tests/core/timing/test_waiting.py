@@ -168,7 +168,9 @@ NOT_PLACED = PodCondition(type="PodScheduled", status="False", reason="Unschedul
 MOUNT = Event(reason="FailedMount", message='configmap "nope" not found', last_timestamp=at(9))
 VAGUE = Event(reason="FailedMount", message="Unable to attach or mount volumes: x", last_timestamp=at(60))
 NOT_MOUNTED = ("FailedMount", VAGUE.message)
-LISTED = "Unable to attach or mount volumes: unmounted volumes=[d], unattached volumes=[], failed to process volumes=[d]"
+LISTED = (
+    "Unable to attach or mount volumes: unmounted volumes=[d], unattached volumes=[], failed to process volumes=[d]"
+)
 TIMED_OUT = Event(reason="FailedMount", message=f"{LISTED}: context deadline exceeded", last_timestamp=at(60))
 UNBOUND = Event(reason="FailedMount", message=f"{LISTED}: error processing PVC a/d: not bound", last_timestamp=at(60))
 INIT_RUNS = ContainerStatus(name="fetch", state=ContainerState(running=StateRunning(started_at=at(1))))
