@@ -45,7 +45,7 @@ _VAGUE: Final = lazy_pattern(
     r"(?:Unable to (?:attach or )?mount volumes|timed? ?out (?:expired )?waiting for volumes)"
     r"(?!.{0,8000}\]: (?!timed out|timeout|context deadline)\S)"
 )
-"""The kubelet's lists of volumes. What follows them, except that it waited, is the cause (volume_manager.go)."""
+"""The kubelet's lists of volumes. What follows them is the cause, unless it is that the kubelet waited."""
 
 _REPEATED_SECONDS: Final = 300
 """The kubelet tries again after two minutes at the latest; a volume that it has mounted since then tells nothing."""
