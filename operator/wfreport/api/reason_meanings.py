@@ -177,7 +177,10 @@ STALL_ADVICE: dict[StallReason, str] = {
         "delete its pod, so that it fails. Argo applies no stop to it before."
     ),
     StallReason.AGENT_GONE: "Stop the run and resubmit it; the agent's pod and its Events tell why it ended.",
-    StallReason.NOTHING_SCHEDULED: "Restart Argo's controller; if that does not help, stop the run and resubmit it.",
+    StallReason.NOTHING_SCHEDULED: (
+        "Restart Argo's controller; if that does not help, stop the run and resubmit it. If daemons use up the "
+        "parallelism of the Workflow, raise that instead."
+    ),
     StallReason.EXIT_HANDLER_NOT_STARTED: (
         "Restart Argo's controller; if that does not help, terminate the run and do the exit handler's work by hand."
     ),

@@ -53,6 +53,7 @@ def test_a_step_that_has_failed_does_not_fail_by_the_deletion_of_its_pod() -> No
     [
         a_stalled(StallReason.MAIN_ENDED, "main of e2e exited with code 0, and istio-proxy keeps the pod alive"),
         a_waiting(Waiting(reason="Stopping", pod_name="p")),
+        a_waiting(Waiting(reason="ExecutorFailed", pod_name="p")),
     ],
 )
 def test_a_pod_that_is_deleted_loses_its_log(run: ReportedRun) -> None:

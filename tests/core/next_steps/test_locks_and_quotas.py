@@ -92,5 +92,6 @@ def test_the_parallelism_that_daemons_use_up_is_to_be_raised() -> None:
     message = "daemons use up the Workflow's parallelism of 2, so no other step can start: db, cache"
     steps = next_steps(a_stalled("NothingScheduled", message))
     assert steps[0].text == "Raise spec.parallelism above the number of daemons: Argo counts their pods as well."
-    assert not any("restart" in line for line in lines(steps))
+    assert not any("restart" in line or "resubmit" in line for line in lines(steps)), "that runs the old spec"
+    assert steps[-1].text.startswith("Then submit the corrected Workflow")
     assert any("restart" in line for line in lines(next_steps(a_stalled("NothingScheduled", "no step runs"))))

@@ -11,6 +11,7 @@ from wfreport.api.report import ReportStatus, Stalled, Waiting
 from wfreport.core.next_steps.prospects import (
     ENDS_BY_ITSELF,
     ENDS_WITH_OTHERS,
+    NEW_RUN_HANGS_TOO,
     NEW_RUN_MAY_HELP,
     leading_prospect,
     prospect_of_stall,
@@ -64,11 +65,34 @@ def test_a_wait_for_others_ends_with_them(reason: str) -> None:
     assert prospect.outlook == ENDS_WITH_OTHERS
 
 
-def test_a_pod_that_argos_own_container_keeps_alive_is_the_platforms() -> None:
-    stalled = Stalled(reason=StallReason.MAIN_ENDED, message="main exited with code 0, and wait keeps the pod alive")
-    prospect = prospect_of_stall(stalled)
+@pytest.mark.parametrize(
+    ("message", "owner", "outlook"),
+    [
+        ("the main container of a exited with code 0, and wait keeps the pod alive", Owner.PLATFORM, NEW_RUN_MAY_HELP),
+        ("main exited with code 0, but wait still runs", Owner.PLATFORM, NEW_RUN_MAY_HELP),
+        ("main exited with code 0, and wait-for-db keeps the pod alive", Owner.USER, NEW_RUN_HANGS_TOO),
+        ("main exited with code 0, but istio-proxy, wait still run", Owner.USER, NEW_RUN_HANGS_TOO),
+        (
+            "the main container of a exited with code 0, and its pod does not end, although no container of it runs",
+            Owner.INFRASTRUCTURE,
+            NEW_RUN_MAY_HELP,
+        ),
+    ],
+)
+def test_whose_a_pod_is_that_does_not_end_follows_from_what_keeps_it(message: str, owner: Owner, outlook: str) -> None:
+    for prospect in (
+        prospect_of_stall(Stalled(reason=StallReason.MAIN_ENDED, message=message)),
+        prospect_of_wait(Waiting(reason="MainEnded", message=message)),
+    ):
+        assert prospect
+        assert (prospect.owner, prospect.outlook) == (owner, outlook)
+
+
+def test_daemons_that_use_up_the_parallelism_do_so_in_a_new_run() -> None:
+    message = "daemons use up the Workflow's parallelism of 2, so no other step can start: db, cache"
+    prospect = prospect_of_stall(Stalled(reason=StallReason.NOTHING_SCHEDULED, message=message))
     assert prospect
-    assert (prospect.owner, prospect.outlook) == (Owner.PLATFORM, NEW_RUN_MAY_HELP)
+    assert (prospect.owner, prospect.outlook) == (Owner.USER, NEW_RUN_HANGS_TOO)
 
 
 def test_a_stall_comes_before_a_wait() -> None:

@@ -140,12 +140,12 @@ def _unschedulable(failure: Failure, run: ReportedRun) -> Steps:
 
 def _timeout(failure: Failure, run: ReportedRun) -> Steps:
     of = "the Workflow" if failure.reason == "WorkflowDeadlineExceeded" else template_of(failure)
-    limit = "activeDeadlineSeconds or timeout"
+    limit = f"activeDeadlineSeconds or timeout of {of}"
     if failure.reason == FailureReason.MAX_DURATION_EXCEEDED:
-        limit = "retryStrategy.backoff.maxDuration, which is for all attempts together,"
+        limit = f"maxDuration in the retryStrategy of {of}: it is for all attempts together"
     yield from log_of(failure, run)
-    yield NextStep(f"Find the slow part, then speed it up, or raise {limit} of {of}.")
-    yield run_again(run, "with the same deadline, if it was slow by chance")
+    yield NextStep(f"Find the slow part, then speed it up, or raise {limit}.")
+    yield run_again(run, "with the same limit, if it was slow by chance")
 
 
 def _exit_code(failure: Failure, run: ReportedRun) -> Steps:

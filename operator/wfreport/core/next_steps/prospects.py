@@ -10,6 +10,8 @@ from wfreport.api.reasons import ORDINARY_WAITS, StallReason
 from wfreport.api.report import ReportStatus, Stalled, Waiting
 from wfreport.core.classify import kubelet_messages
 from wfreport.core.classify.verdicts import CLASS_DEFAULTS
+from wfreport.core.next_steps.stalls import DAEMONS
+from wfreport.imports import lazy_pattern
 
 NEW_RUN_MAY_HELP: Final = "a new run may help"
 NEW_RUN_HANGS_TOO: Final = "a new run would hang as well until that is corrected"
@@ -73,19 +75,36 @@ _WAITS: Final[dict[str, Prospect]] = {
 """Waits without a failure class."""
 
 
+_BY_WORDS: Final = (
+    (
+        StallReason.MAIN_ENDED,
+        lazy_pattern(rf"(?:and|but) (?:{'|'.join(sorted(EXECUTOR_CONTAINERS))}) (?:keeps|still runs)\b"),
+        Prospect(Owner.PLATFORM, NEW_RUN_MAY_HELP),
+    ),
+    (
+        StallReason.MAIN_ENDED,
+        lazy_pattern(r"although no container of it runs"),
+        Prospect(Owner.INFRASTRUCTURE, NEW_RUN_MAY_HELP),
+    ),
+    (StallReason.NOTHING_SCHEDULED, lazy_pattern(DAEMONS), Prospect(Owner.USER, NEW_RUN_HANGS_TOO)),
+)
+"""What the message of a reason tells besides: that of a stall, or of a wait that has the same reason."""
+
+
 def prospect_of_stall(stalled: Stalled) -> Prospect | None:
     """Return what to expect of a run that hangs; None for a reason of a newer version."""
-    prospect = _STALLS.get(stalled.reason)
-    by_argo = any(f"and {name} keep" in (stalled.message or "") for name in EXECUTOR_CONTAINERS)
-    if stalled.reason == StallReason.MAIN_ENDED and by_argo:
-        return Prospect(Owner.PLATFORM, NEW_RUN_MAY_HELP)
-    return prospect
+    return _by_words(stalled.reason, stalled.message) or _STALLS.get(stalled.reason)
+
+
+def _by_words(reason: str, message: str | None) -> Prospect | None:
+    found = (prospect for of, words, prospect in _BY_WORDS if of == reason and words.search(message or ""))
+    return next(found, None)
 
 
 def prospect_of_wait(wait: Waiting) -> Prospect | None:
     """Return what to expect of a wait; None if nothing is known of its reason."""
     if wait.reason in _WAITS:
-        return _WAITS[wait.reason]
+        return _by_words(wait.reason, wait.message) or _WAITS[wait.reason]
     if wait.reason in ORDINARY_WAITS:
         return Prospect(Owner.USER, ENDS_BY_ITSELF)
     failure_class = CLASS_OF_WAIT.get(wait.reason)

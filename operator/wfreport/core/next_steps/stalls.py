@@ -22,7 +22,7 @@ from wfreport.core.snapshot.pod_states import is_argos_container
 from wfreport.imports import lazy_pattern
 
 Steps = Iterator[NextStep]
-_DAEMONS: Final = "daemons use up the Workflow's parallelism"
+DAEMONS: Final = "daemons use up the Workflow's parallelism"
 _HELD: Final = "; its finalizer "
 _LABEL_WORKFLOW: Final = "workflows.argoproj.io/workflow"
 _LABEL_COMPLETE: Final = "workflows.argoproj.io/report-outputs-completed=true"
@@ -196,9 +196,10 @@ def _agent_gone(stalled: Stalled, run: ReportedRun) -> Steps:
 
 
 def _nothing_scheduled(stalled: Stalled, run: ReportedRun) -> Steps:
-    if _DAEMONS in (stalled.message or ""):
+    if DAEMONS in (stalled.message or ""):
         yield NextStep("Raise spec.parallelism above the number of daemons: Argo counts their pods as well.")
-        yield from end_and_resubmit(run)
+        yield end_run(run, "end this run")
+        yield after_the_spec_is_corrected(run)
         return
     yield controller_log(run)
     yield restart_controller()

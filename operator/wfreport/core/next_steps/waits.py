@@ -123,7 +123,10 @@ def _executor_failed(wait: Waiting, run: ReportedRun) -> Steps:
     if wait.pod_name:
         yield describe_pod(wait.pod_name, "the state of each container")
         yield kubectl(
-            "nothing reports how it ends: delete the pod; the step then fails", "delete", "pod", wait.pod_name
+            "nothing reports how it ends: delete the pod; the step then fails, its log is lost",
+            "delete",
+            "pod",
+            wait.pod_name,
         )
     yield follow(run)
 
