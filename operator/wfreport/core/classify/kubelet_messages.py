@@ -59,20 +59,24 @@ KUBELET_MESSAGES: Final[tuple[tuple[MessagePattern, Class], ...]] = (
     (
         message_pattern(
             r"^(?:Pod was rejected: |Pod )?(?:The node was low on resource|The node had condition)|"
-            r"^Eviction API: evicting|" + OWN_STORAGE_LIMIT.pattern
+            r"^Eviction API: evicting|^Evicted$|" + OWN_STORAGE_LIMIT.pattern
         ),
         Class.EVICTED,
     ),
     (
         message_pattern(
             r"imminent node shutdown|[Nn]ode is (?:in progress of )?shutting|which was running pod \S+ is unresponsive|"
+            r"^(?:NodeLost|NodeShutdown)$|"
             r"^Node \S+ (?:is not ready|was lost)|node no longer exists|node is out of service|"
             r"^Unexpected pod phase for \S+: Unknown"  # assessNodeStatus, operator.go
         ),
         Class.NODE_LOST,
     ),
     (
-        message_pattern(r"^Preempted (?:in order to admit|by )|^\S+: preempting to accommodate a higher priority pod"),
+        message_pattern(
+            r"^Preempt(?:ed|ing)$|"
+            r"^Preempted (?:in order to admit|by )|^\S+: preempting to accommodate a higher priority pod"
+        ),
         Class.PREEMPTED,
     ),
     (message_pattern(r"^(?:Pod was rejected: )?(?:forbidden sysctl|Cannot enforce AppArmor)"), Class.CONFIG_ERROR),
@@ -105,7 +109,7 @@ See docs/explanation/argo-behaviour.md.
 """
 
 DEADLINE_MESSAGES: Final[tuple[MessagePattern, ...]] = (
-    message_pattern(r"^Pod was active on the node longer than the specified deadline"),
+    message_pattern(r"^Pod was active on the node longer than the specified deadline|^DeadlineExceeded$"),
     message_pattern(r"^Step exceeded its deadline"),  # exec_control.go:65
     message_pattern(r"^timeout$"),  # operator.go:139, template timeout and pendingTimeout
     message_pattern(r"^(?:retry|step|pod) exceeded workflow deadline"),  # operator.go:1071

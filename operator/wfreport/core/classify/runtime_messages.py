@@ -51,7 +51,7 @@ RUNTIME_REFUSALS: Final = (
         message_pattern(
             _RUNTIME + r".{0,2000}?(?:" + STARTUP_ERRORS.pattern + ")|"
             r"^(?:Error: )?(?:failed to reserve \w+ name|failed to (?:prepare subPath|create subPath directory))|"
-            r"^devmapper: Thin Pool has",
+            r"^devmapper: Thin Pool has|(?:^|: )(?:no space left on device|disk quota exceeded)$",
             re.DOTALL,
         ),
         Class.CONFIG_ERROR,
