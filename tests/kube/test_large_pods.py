@@ -97,6 +97,27 @@ async def test_pods_that_are_too_large_for_one_response_are_listed_page_by_page(
         assert api.limits[:5] == [0, 25, 100, 25, 6]  # the first, the third and the fourth were too large
 
 
+class ExpiringApiServer(ApiServer):
+    """Its first snapshot expires after the first page."""
+
+    has_expired = False
+
+    async def answer(self, request: web.Request) -> web.Response:
+        if "continue" not in request.query or self.has_expired:
+            return await super().answer(request)
+        self.has_expired = True
+        return web.json_response({"code": 410, "metadata": {"continue": request.query["continue"]}}, status=410)
+
+
+async def test_a_page_after_an_expired_snapshot_may_be_too_large_as_well(url: Any, transport: HttpTransport) -> None:
+    large = [a_pod(f"b{n}", annotation="x" * 100_000) for n in range(20)]
+    api = ExpiringApiServer([*(a_pod(f"a{n}") for n in range(25)), *large])
+    async with client(FixedCredentials(await url(api), tokens=["t"]), transport=transport) as connected:
+        pods, is_complete = await Pods(connected, chunk_size=100).list_unfinished("ns", "wf", limit=100)
+    assert api.has_expired
+    assert (len(pods), is_complete) == (len(api.items), True)
+
+
 async def test_no_more_pods_are_listed_than_fit_into_some_megabytes(url: Any) -> None:
     api = ApiServer([a_pod(f"p{n}", annotation="x" * 1_000_000) for n in range(200)])
     async with client(FixedCredentials(await url(api), tokens=["t"])) as connected:

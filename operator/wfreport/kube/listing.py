@@ -1,6 +1,7 @@
 """Lists a collection page by page, with as many objects in a page as fit into little memory."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
 from typing import TypeVar
 
 from wfreport.kube.client import ACCEPT_JSON, Client, decoded_by_size
@@ -40,15 +41,11 @@ async def list_pages(
         ApiError: a page failed.
     """
     query, size, total_bytes = dict(params or {}), list_page_size(limit), 0
+    request = partial(client.request, "list", resource, path, params=query, accept=accept)
     while True:
         query["limit"] = str(size.items)
         try:
-            body = await client.request("list", resource, path, params=query, accept=accept)
-        except GoneError as error:
-            if not error.continue_token:
-                raise
-            query["continue"] = error.continue_token
-            body = await client.request("list", resource, path, params=query, accept=accept)
+            body = await _continued(request, query)
         except TooLargeError:
             if not size.shrink():
                 raise
@@ -60,3 +57,14 @@ async def list_pages(
         if not page.metadata.continue_token or (max_bytes is not None and total_bytes >= max_bytes):
             return
         query["continue"] = page.metadata.continue_token
+
+
+async def _continued(request: Callable[[], Awaitable[bytes]], query: dict[str, str]) -> bytes:
+    """Request a page, and once more from where an expired snapshot can be continued."""
+    try:
+        return await request()
+    except GoneError as error:
+        if not error.continue_token:
+            raise
+        query["continue"] = error.continue_token
+        return await request()

@@ -5,6 +5,7 @@ over `Resource`; no code outside of `wfreport.kube` builds a path.
 """
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -180,8 +181,8 @@ class Resource(Generic[ObjectT]):
     ) -> AsyncIterator[ObjectPage[ObjectT]]:
         """List objects in pages; see ``list_pages``."""
         path, accept = self._type.path(namespace), self._accept_list
-        given: dict[str, Any] = {"limit": limit, "params": params, "accept": accept, "max_bytes": max_bytes}
-        return list_pages(self._client, self._plural, path, self._decode_page, **given)
+        listed = partial(list_pages, self._client, self._plural, path, self._decode_page, accept=accept)
+        return listed(limit=limit, params=params, max_bytes=max_bytes)
 
     async def list_page(
         self,
