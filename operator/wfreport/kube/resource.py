@@ -5,7 +5,6 @@ over `Resource`; no code outside of `wfreport.kube` builds a path.
 """
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -180,9 +179,8 @@ class Resource(Generic[ObjectT]):
         self, namespace: str | None, params: Mapping[str, str], *, limit: int, max_bytes: int | None = None
     ) -> AsyncIterator[ObjectPage[ObjectT]]:
         """List objects in pages; see ``list_pages``."""
-        path, accept = self._type.path(namespace), self._accept_list
-        listed = partial(list_pages, self._client, self._plural, path, self._decode_page, accept=accept)
-        return listed(limit=limit, params=params, max_bytes=max_bytes)
+        listed = (self._client, self._plural, self._type.path(namespace), self._decode_page)
+        return list_pages(*listed, limit=limit, params=params, accept=self._accept_list, max_bytes=max_bytes)
 
     async def list_page(
         self,
