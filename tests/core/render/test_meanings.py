@@ -8,7 +8,7 @@ import pytest
 from tests.core.next_steps.runs import a_failure
 
 from wfreport.api.classes import CLASS_MEANINGS, FailureClass, Owner
-from wfreport.core.render.meanings import class_meaning, reason_meaning, telling_reason_of
+from wfreport.core.render.meanings import class_meaning, reason_beyond_class, reason_meaning
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ from wfreport.core.render.meanings import class_meaning, reason_meaning, telling
         (FailureClass.OOM_KILLED, {}, CLASS_MEANINGS[FailureClass.OOM_KILLED]),
     ],
 )
-def test_a_meaning_leaves_out_what_is_settled(
+def test_a_meaning_leaves_out_what_the_failure_rules_out(
     failure_class: FailureClass, fields: dict[str, Any], expected: str
 ) -> None:
     assert class_meaning(a_failure(failure_class, **fields)) == expected
@@ -52,5 +52,5 @@ def test_a_reason_is_shown_if_it_says_more_than_the_class(
     failure_class: FailureClass, reason: str | None, telling: str, is_explained: bool
 ) -> None:
     failure = a_failure(failure_class, reason=reason)
-    assert telling_reason_of(failure) == telling
+    assert reason_beyond_class(failure) == telling
     assert bool(reason_meaning(failure)) == is_explained

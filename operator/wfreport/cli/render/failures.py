@@ -15,7 +15,7 @@ from wfreport.cli.render.style import one_line, terminal_safe
 from wfreport.core.next_steps.model import can_retry
 from wfreport.core.plurals import plural
 from wfreport.core.render.equal_failures import equal_groups
-from wfreport.core.render.meanings import class_meaning, reason_meaning, telling_reason_of
+from wfreport.core.render.meanings import class_meaning, reason_beyond_class, reason_meaning
 from wfreport.core.render.sentences import AGENT, is_of_agent, retry_prospect
 from wfreport.core.step_outline import StepNames
 from wfreport.core.timing.durations import short_duration
@@ -99,7 +99,7 @@ def _doubt(failure: Failure) -> str:
 
 def _add_class(page: TextPage, failure: Failure) -> None:
     """Add the reason, if it says more than the class, and the class; the more telling one is explained."""
-    reason, meaning = telling_reason_of(failure), reason_meaning(failure)
+    reason, meaning = reason_beyond_class(failure), reason_meaning(failure)
     page.field("reason", Text(reason, style="bold").append(f": {meaning}", style="dim") if meaning else reason)
     failure_class = Text(f"{failure.failure_class}", style="bold").append(f": {class_meaning(failure)}", style="dim")
     page.field("class", failure.failure_class if meaning else failure_class)

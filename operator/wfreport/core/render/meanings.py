@@ -13,7 +13,7 @@ _OF_EVERY_PROGRAM: Final = frozenset({"Error", "Completed"})
 """Reasons that Kubernetes gives whenever a container ends."""
 
 
-def telling_reason_of(failure: Failure) -> str:
+def reason_beyond_class(failure: Failure) -> str:
     """Return the reason of a failure; empty if it says no more than the class."""
     is_class = failure.reason in (None, failure.failure_class.value)
     return "" if is_class or failure.reason in _OF_EVERY_PROGRAM else failure.reason or ""
@@ -21,13 +21,13 @@ def telling_reason_of(failure: Failure) -> str:
 
 def reason_meaning(failure: Failure) -> str:
     """Return what the reason of a failure means; empty if it is the class, or one of Kubernetes' or Argo's."""
-    return _OF_REASONS.get(telling_reason_of(failure), "")
+    return _OF_REASONS.get(reason_beyond_class(failure), "")
 
 
 def class_meaning(failure: Failure) -> str:
     """Return what the class means for this failure."""
-    settled = _SETTLED.get(failure.failure_class)
-    return (settled(failure) if settled else "") or CLASS_MEANINGS[failure.failure_class]
+    narrowed = _NARROWED.get(failure.failure_class)
+    return (narrowed(failure) if narrowed else "") or CLASS_MEANINGS[failure.failure_class]
 
 
 def _evicted(failure: Failure) -> str:
@@ -52,7 +52,7 @@ def _quota(failure: Failure) -> str:
     return FAILURE_REASON_MEANINGS[FailureReason.QUOTA_EXCEEDED] if used_up else ""
 
 
-_SETTLED: Final[dict[FailureClass, Callable[[Failure], str]]] = {
+_NARROWED: Final[dict[FailureClass, Callable[[Failure], str]]] = {
     FailureClass.EVICTED: _evicted,
     FailureClass.ARTIFACT_IO: _artifacts,
     FailureClass.EXIT_CODE: _program,
