@@ -47,7 +47,8 @@ _DESCRIPTION: Final = lazy_pattern(
 _BEFORE_CHARACTERS: Final = 48
 _LINE_CHARACTERS: Final = 256
 _FILE: Final = lazy_pattern(
-    r"(?:file:|env:|fd:|@|/|\./|~/)\S*|[\w-]{1,64}\.(?:json|txt|ya?ml|pem|key|env|cfg|ini|conf)", re.IGNORECASE
+    r"(?:file:|env:|fd:|@|/|\./|~/)\S*|[\w-]{1,64}\.(?:json|txt|ya?ml|pem|key|env|cfg|ini|conf)|\.[a-z]{2,16}",
+    re.IGNORECASE,
 )
 _BUILD_SECRET: Final = lazy_pattern(
     r"--secret[ \t]{1,8}[\"']?(?:type=|source=|src=|id=)(?P<more>[\w.-]{1,64},(?:src|source|env|target|type)=)?"
@@ -93,10 +94,16 @@ def _line_before(flag: re.Match[str]) -> str:
 def _secret_value(match: re.Match[str]) -> Iterator[Span]:
     value = match["value"].lstrip("\"'")
     word = value.lower().rstrip(".,;:`)")
-    harmless = is_placeholder(value.rstrip("])")) or is_reference(value.rstrip("])")) or _FILE.fullmatch(value)
-    if value and word not in _FLAG_WORDS and value.rstrip("])>") not in _METAVARIABLES and not harmless:
+    end = value.rstrip("]);")
+    if is_placeholder(end) or is_reference(end) or _FILE.fullmatch(value) or not value.strip(_MARKS):
+        return
+    if word not in _FLAG_WORDS and value.rstrip("])>") not in _METAVARIABLES and not _ALTERNATIVES.match(value):
         yield match.end("value") - len(value), match.end("value")
 
+
+_MARKS: Final = "\\\"'`,;)]"
+_ALTERNATIVES: Final = lazy_pattern(r"[a-z]{2,16}(?:\|[a-z]{2,16}){1,8}(?:\]|$)")
+"""``[--credential yes|no]``"""
 
 _NAMES: Final = "|".join(program.names for program in PROGRAMS)
 _COMMAND: Final = lazy_pattern(rf"(?<![\w.-])(?P<name>{_NAMES})(?=[\s\"',])")

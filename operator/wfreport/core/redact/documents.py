@@ -166,6 +166,9 @@ _FORM: Final = lazy_pattern(
 """A field of ``multipart/form-data``."""
 
 
+_LOGIC: Final = frozenset({"0", "1"})
+
+
 def _values(pattern: re.Pattern[str], *hints: str) -> Detector:
     def spans(text: str) -> Iterator[Span]:
         # not outside: that would compile the pattern at the import
@@ -177,7 +180,7 @@ def _values(pattern: re.Pattern[str], *hints: str) -> Detector:
             is_message = is_complaint(value) and value.endswith(".")
             harmless = is_placeholder(value) or is_reference(value) or is_message
             # a list of names: ["token", "expiry"]
-            harmless = harmless or (match[0][0] in "[{" and value.replace("_", "").isalpha())
+            harmless = harmless or (match[0][0] in "[{" and value.replace("_", "").isalpha()) or value in _LOGIC
             if not harmless and value.lower() not in STATE_WORDS:
                 yield match.span(group)
 
@@ -209,11 +212,15 @@ _ENTRY: Final = lazy_pattern(
     r"[\w.-]{1,253}\\{0,3}[\"']?[ \t]{0,4}:[ \t]{0,4}\\{0,3}[\"']?(?P<value>[^\s\"'\\,}\]{|>][^\s\"'\\,}\]]*)"
 )
 _BASE64: Final = lazy_pattern(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+_SEALED: Final = lazy_pattern(r"ENC\[[A-Z0-9_]{2,16},[^\]\n]{1,65536}\]")
+"""A value that SOPS has encrypted. It consists of several."""
+
 _DATA_LENGTH: Final = 64 * 1024
 
 
 def _secret_data(text: str) -> Iterator[Span]:
     """Yield the values below ``data`` and ``stringData`` of Secrets. In YAML and JSON ``kind`` can follow them."""
+    text = _SEALED.sub(lambda sealed: " " * len(sealed[0]), text)
     kinds = list(_KIND.finditer(text))
     position = 0
     while (data := _DATA.search(text, position)) is not None:
@@ -222,7 +229,11 @@ def _secret_data(text: str) -> Iterator[Span]:
         if _kind_of(kinds, data, end) == "Secret":
             for entry in _ENTRY.finditer(text, data.end(), end):
                 value = entry["value"]
-                if (data["plain"] != "d" or _BASE64.fullmatch(value)) and not is_placeholder(value):
+                if (
+                    (data["plain"] != "d" or _BASE64.fullmatch(value))
+                    and not is_placeholder(value)
+                    and value[:2] != "//"
+                ):
                     yield entry.span("value")
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span, by_pattern
 from wfreport.core.redact.expressions import is_class
+from wfreport.core.redact.no_literals import is_scope
 from wfreport.core.redact.placeholders import is_placeholder
 from wfreport.core.redact.words import STATE_WORDS, TYPES, UUID, is_random, is_reference, is_worded, words
 from wfreport.imports import lazy_pattern
@@ -89,6 +90,7 @@ def _header_keys(text: str) -> Iterator[Span]:
             and not is_placeholder(value)
             and not is_reference(value.rstrip(")}"))
             and not (is_class(value) and is_worded(value))
+            and not is_scope(value.partition("&")[0])
         ):
             yield match.span(1)
 

@@ -26,7 +26,7 @@ DESCRIPTIVE_WORDS: Final = words(
     encryption hashing hasher encoder
     created updated age strength prompt regex pattern min max is not env var variable helper cache location
     bucket review request limiter algorithms checking validator backend strategy placement style handler factory
-    protocol issuer engine interval storage issues method placeholder tooltip message use alias exception
+    protocol issuer engine interval storage issues method placeholder tooltip spec message use alias exception
     header headers prefix suffix issuer audience scope scopes owner label title description
     txt yaml yml json toml ini conf go py java js ts rs rb php sh c h cc log md pem crt pub properties html xml sql
     """
@@ -66,3 +66,5 @@ BEFORE_OTHER_TOKEN: Final = words(
 """Tokens of parsers, of language models and of lists in pages."""
 
 BEFORE_SECRET_NAME: Final = words("existing pull image from use basicauth tls hashed")
+BEFORE_CREDENTIAL_NAME: Final = words("load import condition assert")
+"""Settings of systemd that name a credential and its file."""

@@ -15,6 +15,7 @@ from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span
 from wfreport.core.redact.key_words import (
+    BEFORE_CREDENTIAL_NAME,
     BEFORE_KEY,
     BEFORE_OTHER_TOKEN,
     BEFORE_SECRET_NAME,
@@ -81,9 +82,9 @@ _VALUE: Final = lazy_pattern(
     r"|new String|\[\](?:uint8|byte))\((?=[\"'`]))?"
     r"(?:(?P<open>\"{3}|'{3}|[\"'`])(?P<quoted>(?:\\.|(?!(?P=open))[^\\\n])*+)"
     r"|\\{1,3}[\"'](?P<escaped>[^\"'\\\n]*+(?:\\+[^\"'\\\n]+)*+)"
-    r"|(?P<bare>(?:(?![,;&](?:\s|[\w.-]{1,64}=)|[,;&.:)\]}>]{1,8}(?:[\s\"'`]|$))[^\s\"'`])++))"
+    r"|(?P<bare>(?:(?![,;&](?:\s|[\w.-]{1,64}=)|</[A-Za-z]|[,;&.:)\]}>]{1,8}(?:[\s\"'`]|$))[^\s\"'`])++))"
 )
-"""The value after the separator. An unquoted value ends before the next pair or at the closing bracket."""
+"""The value after the separator. An unquoted value ends before the next pair or at the closing bracket or tag."""
 
 _SOME_KEY: Final = lazy_pattern(
     r"(?:^|[\s\"'_])KEY[\"']?=[\"']?(?=[A-Za-z]{0,64}\d)(?=[a-z0-9]{0,64}[A-Z])(?=[A-Z0-9]{0,64}[a-z])"
@@ -117,6 +118,10 @@ _FILLED_IN_LATER: Final = lazy_pattern(
     re.IGNORECASE,
 )
 """A scheme with a placeholder: ``Bearer ${TOKEN}``."""
+
+_ELLIPSES: Final = ("...", "…")
+_START: Final = lazy_pattern(r"(?:[A-Za-z]{1,8}[-_]){1,3}|eyJ\w{0,12}|A[KS]IA|MII\w{0,4}")
+"""What tokens of a kind begin with. An ellipsis follows: ``xoxb-...``."""
 
 _CODE: Final = lazy_pattern(
     r"not[ \t](?:set|shown|provided|available|configured|found|defined|given)\b"
@@ -179,10 +184,14 @@ def _names_secret(text: str, key: re.Match[str]) -> bool:
 def _is_of_another_kind(text: str, key: re.Match[str], before: str) -> bool:
     """Whether the key is of a page, an assembly, a digest or the name of an object."""
     word, suffix = key["word"].lower(), key["suffix"]
+    if word == "passwd" and before.endswith("no"):  # NOPASSWD: ALL, in sudoers
+        return True
     if word == "token":
         return _last_word(text, key.start()) in BEFORE_OTHER_TOKEN or before.endswith(_PUBLIC_KEY)
     if word == "key":
         return _DIGEST.fullmatch(suffix) is not None
+    if word.startswith("cred"):
+        return _last_word(text, key.start()) in BEFORE_CREDENTIAL_NAME
     return word == "secret" and not suffix and _last_word(text, key.start()) in BEFORE_SECRET_NAME
 
 
@@ -274,6 +283,7 @@ def _is_filled_in_later(match: re.Match[str], value: str) -> bool:
     return (
         is_placeholder(value)
         or _FILLED_IN_LATER.match(value) is not None
+        or (_START.fullmatch(value) is not None and match.string.startswith(_ELLIPSES, match.end()))
         or (match.lastgroup == "bare" and _CODE.match(match.string, match.start("bare")) is not None)
         or (match.string.endswith("= ", 0, match.start()) and _CALL.match(match.string, match.start()) is not None)
     )
@@ -287,7 +297,7 @@ def _measures(key: re.Match[str], value: str) -> bool:
 
 _SYMBOL: Final = lazy_pattern(
     r"[A-Z][a-z]{1,32}(?:\.[A-Z]?[a-z]{1,32}){0,4}|(?:bold |italic )?#[0-9A-Fa-f]{3,8}"
-    r"|[A-Za-z_$][\w.$]{0,128}@(?=\d{0,7}[a-f])[0-9a-f]{6,8}|[A-Z][A-Za-z]{1,32}\{[0-9a-f]{4,8}.{0,64}"
+    r"|[A-Z]{1,16}|[A-Za-z_$][\w.$]{0,128}@(?=\d{0,7}[a-f])[0-9a-f]{6,8}|[A-Z][A-Za-z]{1,32}\{[0-9a-f]{4,8}.{0,64}"
 )
 """A name of a class, a colour or an object: what parsers, highlighters and object dumps call a token."""
 
@@ -335,7 +345,8 @@ def _is_field(text: str, key: re.Match[str], end: int) -> bool:
     """Whether a pair is a field among others: ``{Host:db Password:…}``, ``{user: a, pass: …, port: 1}``."""
     before = text[max(0, key.start() - 1) : key.start()]
     if before == "(":
-        return text.startswith(")", end)
+        in_call = text[max(0, key.start() - 2) : key.start() - 1].isalnum()  # pam_unix(passwd:chauthtok)
+        return text.startswith(")", end) and not (in_call and text[key.end() : end].isalpha())
     return before in _FIELD_STARTS and _NEXT_FIELD.match(text, end) is not None
 
 

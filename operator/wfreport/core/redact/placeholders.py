@@ -6,16 +6,16 @@ from typing import Final
 from wfreport.imports import lazy_pattern
 
 _PLACEHOLDER: Final = lazy_pattern(
-    r"\{\{|\}\}|\.{3}(?!\w)|(?:%2A){3}|base64:[{<$]|hmac-sha\d{1,3}:[0-9a-f]{40,128}$|[\w-]{1,64}=\.{3}|%\(|\$\{|\$\(|<[^>]*>?$|[*•x.…#-]+$"
+    r"\{\{|\}\}|\.{3}(?!\w)|(?:%2A){3}|base64:[{<$]|hmac-sha\d{1,3}:[0-9a-f]{40,128}$|[\w-]{1,64}=\.{3}|%\(|\$\{|\$\(|\$__[a-z]{2,8}\{|<[^>]*>?$|[*•x.…#-]+$"
     r"|[\[(<][a-z][a-z _-]*[\])>]?$|\[?(?:redacted|filtered|masked|hidden)\]?$"
     r"|!{1,2}(?:vault|reference|secrets?|encrypted(?:/[\w-]{1,32})?|include|env|env_var|sub|ref|getatt"
     r"|importvalue|join|null)$"
     r"|(?-i:ENC\[(?:AES256_GCM|PKCS7|GPG|KMS),[\w+/=:,.-]+\]?$|ENC\([A-Za-z0-9+/]{22,}={0,2}\)?$)"
-    r"|(?:null|nil|none|true|false|undefined|\[|\{|\||\?{1,8})$|your[-_ ]?[a-z_-]*$"
+    r"|(?:null|nil|none|true|false|undefined|\[|\{|[|>][-+]?\d?|\?{1,8})$|your[-_ ]?[a-z_-]*$"
     r"|(?-i:\$[A-Z_][A-Z0-9_]*$|\$[a-z_]{2,64}(?:[.:-][A-Za-z]{2,32}\d{0,2}){0,4}$"
     r"|\$[a-z]{2,32}(?:[A-Z][a-z]{1,32}){1,4}$|\$[A-Z]{2,16}_\w{1,64}$|\$\d{1,3}$|[:@][a-z_]{3,64}$)"
     r"|(?:cat|head|aws|vault|op|pass|kubectl|openssl|gcloud|az|sops|jq|pwgen) [\w./-]|#\{[^}\n]{1,128}\}?"
-    r"|\$env:\w+$|%[sdvq]$|%\w{1,64}%$"
+    r"|\[[A-Z_]{3,64}\](?:&|\\u0026)|[&*][a-z]{1,32}(?:_[a-z]{1,32}){1,8}$|\$env:\w+$|\$encrypted_[0-9a-f]{12}_(?:key|iv)$|%[sdvq]$|%\w{1,64}%$"
     r"|\{(?:\d{1,2}|[a-z_][a-z_.]{0,62}\d{0,2})?(?:![rsa])?(?::\w{0,8})?\}?$",
     re.IGNORECASE,
 )

@@ -6,10 +6,12 @@ from typing import Final
 
 from wfreport.core.redact.expressions import is_class, is_member, is_regular_expression, is_variable
 from wfreport.core.redact.key_words import MOMENT
+from wfreport.core.redact.no_literals import is_no_literal
 from wfreport.core.redact.words import (
     PASSWORD_WORDS,
     TYPES,
     is_generated,
+    is_in_store,
     is_path,
     is_random_and_mixed,
     is_sealed,
@@ -92,8 +94,10 @@ def is_refuted(text: str, key: re.Match[str], match: re.Match[str], value: str) 
         return not literal and not is_random_and_mixed(value, 6)
     return (
         is_path(value)
+        or is_in_store(value)
         or text.endswith("checksum/", 0, key.start())
         or _is_reference_to_key(text, key)
+        or is_no_literal(text, key, match, value)
         or value[0] in _MARKS_OF_WORDS
         or _CONSTANT.fullmatch(value) is not None
         or _is_member_of_literal(text, key, match, value)
@@ -214,7 +218,7 @@ def _names_object(text: str, key: re.Match[str], value: str) -> bool:
         return _NAME.fullmatch(value) is not None
     if key["word"].lower() != "secret" or key["suffix"]:
         return False
-    if text.endswith(_OBJECTS, 0, key.start()):
+    if text[max(0, key.start() - 16) : key.start()].lower().endswith(_OBJECTS):
         return _NAME.fullmatch(value) is not None and ("-" in value or len(value) < _SHORT)
     return is_whole and _OBJECT.fullmatch(value) is not None
 

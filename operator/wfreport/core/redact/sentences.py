@@ -52,7 +52,7 @@ _TABLE: Final = lazy_pattern(
 _NETRC: Final = lazy_pattern(
     r"\b(?:login|user)[ \t\r\n]{1,8}(?!(?:and|or|with|has|the|is|a|as|to|for|by)[ \t\r\n])\S{1,100}[ \t\r\n]{1,8}"
     r"(?:account[ \t]{1,8}\S{1,100}[ \t\r\n]{1,8})?"
-    r"(?:password|passwd)[ \t\r\n]{1,8}(?P<value>[^\s|│┃]\S{0,255})"
+    r"(?:password|passwd)[ \t\r\n]{1,8}(?!(?:is|was|are|has|will|for|of)[ \t\r\n])(?P<value>[^\s|│┃]\S{0,255})"
 )
 _PGPASS: Final = lazy_pattern(
     r"(?:^|\n)[ \t]{0,16}[\w.*-]{1,253}:(?:\d{4,5}"
@@ -198,7 +198,7 @@ _VARIABLE: Final = lazy_pattern(r"[A-Z_]{4,64}=[^=]")
 
 def _is_secrets(text: str) -> Iterator[Span]:
     for match in _IS.finditer(text):
-        value = match["value"].partition("|")[0].rstrip(".,;!?)*_")
+        value = match["value"].partition("|")[0].partition("</")[0].rstrip(".,;!?)*_")
         if _VARIABLE.match(value):
             continue
         is_password = match["name"].lower() in PASSWORD_WORDS

@@ -26,7 +26,7 @@ STATE_WORDS: Final = words(
     unknown present set unset empty timeout rejected mismatch incorrect wrong changed updated created deleted
     refreshed found unexpected expected malformed disabled enabled optional default hidden masked encrypted
     unchanged write read fetch stored provided supplied accepted anonymous yes no on off eof generated rotated loaded
-    n/a redacted omitted always never on_create
+    n/a redacted omitted always never on_create md5 bcrypt scram-sha-256
     """
 )
 """Words after a colon that describe a secret's state."""
@@ -73,7 +73,7 @@ _IN_A_STORE: Final = lazy_pattern(
     rf"|(?:ref\+)?file:(?://)?[.~]{{0,2}}(?:/{_SEGMENT}){{1,8}}(?:#[\w./-]{{1,128}})?"
     r"|env:[A-Z]{1,32}(?:_[A-Z]{1,32}){1,4}"
     r"|arn:aws(?:-[a-z-]{1,16})?:[a-z0-9-]{1,32}:[a-z0-9-]{0,32}:(?:\d{12})?:[\w+=,.@/:*-]{1,512}"
-    r"|projects/[a-z0-9-]{1,64}/secrets/[\w-]{1,255}(?:/versions/\w{1,16})?"
+    r"|projects/(?:[a-z0-9-]{1,64}|\*)/secrets/(?:[\w-]{1,255}|\*)(?:/versions/(?:\w{1,16}|\*))?"
 )
 """The whole address of a secret in a store: ``vault:secret/data/db#password``, ``op://…``. It always has a path."""
 
@@ -112,11 +112,16 @@ def is_reference(value: str) -> bool:
     return (
         _REFERENCE.fullmatch(value) is not None
         or _PATH.fullmatch(value) is not None
-        or _IN_A_STORE.fullmatch(value) is not None
+        or is_in_store(value)
         or _OBJECT.fullmatch(value) is not None
         or ("(" in value and _CALLS.fullmatch(value) is not None)
         or is_expression(value)
     )
+
+
+def is_in_store(value: str) -> bool:
+    """Whether the value is the address of a secret in a store."""
+    return _IN_A_STORE.fullmatch(value) is not None
 
 
 def is_path(value: str) -> bool:
