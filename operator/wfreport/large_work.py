@@ -14,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
+from wfreport.core.snapshot.texts import texts_of_pod
+
 if TYPE_CHECKING:
     from wfreport.core.snapshot.model import PodEvidence, Snapshot
 
@@ -132,16 +134,9 @@ def is_large_evidence(*evidence: "PodEvidence") -> bool:
 
 def _evidence_characters(evidence: "PodEvidence") -> int:
     """Return the length of the texts of a pod and its Events. Logs were searched when they were read."""
-    total = sum(len(event.message) + len(event.reason) for event in evidence.events)
-    if evidence.pod is None:
-        return total
-    status = evidence.pod.status
-    total += len(status.message) + len(status.reason) + sum(len(condition.message) for condition in status.conditions)
-    for container in (*status.init_container_statuses, *status.container_statuses):
-        for state in (container.state, container.last_state):
-            parts = (state.waiting, state.terminated) if state else ()
-            total += sum(len(part.message) + len(part.reason) for part in parts if part)
-    return total
+    texts = [text for event in evidence.events for text in (event.message, event.reason)]
+    texts += texts_of_pod(evidence.pod.status) if evidence.pod else ()
+    return sum(map(len, texts))
 
 
 async def run_by_steps(steps: int, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

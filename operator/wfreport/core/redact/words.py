@@ -219,10 +219,13 @@ def is_sealed(text: str, start: int, value: str) -> bool:
         start: where it or its key begins.
         value: the value.
     """
-    return value.startswith("Ag") and "encryptedData" in text[max(0, start - _LONG_BEFORE) : start]
+    is_long = value.startswith("Ag") and len(value) >= _SHORTEST_SEALED
+    return is_long and "encryptedData" in text[max(0, start - _LONG_BEFORE) : start]
 
 
 _LONG_BEFORE: Final = 4_000
+_SHORTEST_SEALED: Final = 32
+"""A sealed value has hundreds of characters; examples show a part of it."""
 
 
 def has_time(value: str) -> bool:

@@ -26,7 +26,7 @@ def clip_pod(pod: Pod) -> Pod:
         pod = msgspec.structs.replace(
             pod, metadata=_short(pod.metadata), spec=_short(pod.spec), status=_short(pod.status)
         )
-    return _clipped(pod) if _any_is_long(_texts_of_pod(pod.status)) else pod
+    return _clipped(pod) if _any_is_long(texts_of_pod(pod.status)) else pod
 
 
 def _has_very_many(pod: Pod) -> bool:
@@ -72,7 +72,8 @@ def _any_is_long(texts: Iterator[str]) -> bool:
     return any(len(text) > _MAX_CHARACTERS for text in texts)
 
 
-def _texts_of_pod(status: PodStatus) -> Iterator[str]:
+def texts_of_pod(status: PodStatus) -> Iterator[str]:
+    """Yield the texts of a pod that the kubelet, runtimes and programs write."""
     yield from (status.message, status.reason)
     for condition in status.conditions:
         yield from (condition.message, condition.reason)
