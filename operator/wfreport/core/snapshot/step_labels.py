@@ -18,8 +18,8 @@ NAMING_TYPES: Final = frozenset({NodeType.DAG, NodeType.STEPS, NodeType.POD})
 """Types of nodes whose name helps to find a step in them. Groups of parallel steps or of items say nothing new."""
 
 _MAX_LEVELS: Final = 3
-_MAX_TASKS: Final = 50
-"""Tasks around a step that are compared: thousands of steps may each be within a thousand of them."""
+_MAX_TASKS: Final = 7
+"""Tasks around a step that are compared, as in an outline: thousands of steps may each be within a thousand."""
 
 _MAX_CHARACTERS: Final = 60
 
