@@ -25,7 +25,7 @@ _FLAG_WORDS: Final = STATE_WORDS | words(
     """
     is must not or and was flag option required to for cannot with in requires should needs has needed missing
     are can may will argument of as if instead but the a an also only when from flags string value arg int bool file
-    deprecated use via by specified given use
+    deprecated use via by specified given command commands option options switch switches description respectively
     """
 )
 _METAVARIABLES: Final = words(

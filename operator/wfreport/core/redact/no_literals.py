@@ -26,6 +26,9 @@ _SERVICES: Final = frozenset({"files", "compat", "systemd", "sss", "ldap", "nis"
 """Where the C library looks up accounts: ``passwd: files systemd``."""
 
 _REMOTE: Final = lazy_pattern(r"[\"']?,?\s{1,64}[\"']?remoteRef")
+_METAVARIABLES: Final = frozenset({"COMMAND", "FILE", "VALUE", "STRING", "TEXT", "ID:VALUE"})
+"""What a manual puts in the place of a value."""
+
 _LOGIC: Final = frozenset({"0", "1"})
 _ARTICLES: Final = frozenset({"a", "an", "the"})
 _WORD: Final = lazy_pattern(r"[ \t][A-Za-z]{2}")
@@ -45,6 +48,7 @@ def is_no_literal(text: str, key: re.Match[str], match: re.Match[str], value: st
     """
     return (
         value in _LOGIC
+        or value in _METAVARIABLES
         or _RANGE.fullmatch(value) is not None
         or _ALTERNATIVES.fullmatch(value) is not None
         or _VARIABLE_AND_PATH.fullmatch(value) is not None

@@ -26,7 +26,8 @@ STATE_WORDS: Final = words(
     unknown present set unset empty timeout rejected mismatch incorrect wrong changed updated created deleted
     refreshed found unexpected expected malformed disabled enabled optional default hidden masked encrypted
     unchanged write read fetch stored provided supplied accepted anonymous yes no on off eof generated rotated loaded
-    n/a redacted omitted always never on_create md5 bcrypt scram-sha-256
+    n/a redacted omitted always never on_create added modified removed deprecated
+    md5 bcrypt scram-sha-256
     """
 )
 """Words after a colon that describe a secret's state."""
