@@ -55,7 +55,7 @@ def test_long_ids_of_running_workflows_are_not_kept(world: Cluster) -> None:
     eventually(
         lambda: operator.metric("wfreport_reconciles_total", outcome="running"),
         lambda count: count >= reconciled + 150,
-        timeout_seconds=120,
+        timeout_seconds=300,
     )
     assert_served(world, operator)
 
@@ -76,6 +76,6 @@ def test_large_pods_are_not_all_read(world: Cluster) -> None:
             status = {"status": {"phase": "Failed", "reason": "Evicted", "startTime": rfc3339(now())}}
             world.plane.api.patch(f"/api/v1/namespaces/{world.namespace}/pods/w-{number}/status", status)
     operator = world.start_operator(**FAST, resync_interval_seconds=1)
-    eventually(lambda: world.requests(verb="list", resource="pods"), lambda made: len(made) >= 20, timeout_seconds=120)
-    eventually(lambda: operator.metric("wfreport_pods_captured_total") >= 100, timeout_seconds=120)
+    eventually(lambda: world.requests(verb="list", resource="pods"), lambda made: len(made) >= 20, timeout_seconds=300)
+    eventually(lambda: operator.metric("wfreport_pods_captured_total") >= 100, timeout_seconds=300)
     assert_served(world, operator)
