@@ -211,7 +211,9 @@ def test_a_thousand_policies_act_once_on_a_run_and_hold_up_no_neighbour(
     cluster.fail("bad", message="ab" * 500)
     assert_alive(operator, neighbour, "run")
     cluster.wait_for_remediation("bad", "Executed", ("True",))
-    eventually(lambda: operator.metric("wfreport_policies_ignored"), lambda ignored: ignored >= 950, timeout_seconds=120)
+    eventually(
+        lambda: operator.metric("wfreport_policies_ignored"), lambda ignored: ignored >= 950, timeout_seconds=120
+    )
     assert len(cluster.remediations()) == 1
     assert len(cluster.workflows()) == 2
     assert_alive(operator, neighbour, "next")
