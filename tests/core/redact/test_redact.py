@@ -246,6 +246,7 @@ ADVERSARIAL = [
         "token=f" + "(" * 150 + "!\n",
         "password=f" + "[(" * 75 + "!\n",
         "apiKey: f" + "({[" * 50 + "!\n",
+        "token=" + "/s." * 50 + "é\n",
     ),
     *(
         "Cookie: a=",

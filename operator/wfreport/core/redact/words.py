@@ -85,8 +85,8 @@ _CALLS: Final = lazy_pattern(
 """A chain of calls: ``f.read().strip()``. Its names have no digits, except those of encodings and digests."""
 
 _PATH: Final = lazy_pattern(
-    r"@?(?:file://)?(?:~|\.{1,2}|[A-Za-z]:|\$HOME)(?:[/\\][A-Za-z]?[a-z0-9._-]{0,40}){1,16}"
-    r"|@?(?:file://)?(?:[/\\][A-Za-z]?[a-z0-9._-]{0,40}){2,16}"
+    r"@?(?:file://)?(?:~|\.{1,2}|[A-Za-z]:|\$HOME)(?:[/\\](?>[A-Za-z]?[a-z0-9._-]{0,40})){1,16}"
+    r"|@?(?:file://)?(?:[/\\](?>[A-Za-z]?[a-z0-9._-]{0,40})){2,16}"
 )
 _OBJECT: Final = lazy_pattern(
     r"(?:(?:[a-z_][a-z0-9_]{0,32}\.){2,12}[A-Z][\w$]{0,128}|\[{1,4}(?:[BCDFIJSZ]|L[\w.$]{1,256};))"
