@@ -107,6 +107,9 @@ _PLURAL: Final = lazy_pattern(
 """``"passwords": ["…", "…"]``"""
 
 _ITEM: Final = lazy_pattern(r"[^\s\"',\[\](){}]{6,4096}")
+_NAMED_ITEM: Final = lazy_pattern(r"[A-Za-z_][\w.-]{0,64}=")
+"""A pair after a list without brackets: ``tokens=812, prompt_tokens=64``. Other detectors judge it by its name."""
+
 _LONG_TOKEN: Final = 16
 
 _NESTED_VALUE: Final = lazy_pattern(
@@ -202,7 +205,7 @@ def _lists_of_secrets(text: str) -> Iterator[Span]:
     for match in _PLURAL.finditer(text):
         at_least = 6 if match["name"][:4].lower() == "pass" else _LONG_TOKEN
         for item in _ITEM.finditer(text, *match.span("items")):
-            if is_random_and_mixed(item[0], at_least):
+            if is_random_and_mixed(item[0], at_least) and not _NAMED_ITEM.match(item[0]):
                 yield item.span()
 
 
