@@ -35,7 +35,7 @@ TOO_LARGE_OUTPUT: Final = message_pattern(
 
 UNSUPPORTED_ARTIFACT: Final = message_pattern(
     r"not implemented in the \S{1,40} executor|artifacts unsupported|currently unimplemented|did not specify a path|"
-    r"No archive location|Archive location provided no|key unsupported: |does not have the key|"
+    r"No archive location|Archive location provided no|key unsupported(?:: |$)|does not have the key|"
     r"Unsupported artifact driver|contains unsupported characters|XMinioInvalidObjectName|invalid cross-device link|"
     r"(?:gzip|zlib): invalid (?:header|checksum)|archive/tar: invalid tar header|not a valid zip file|"
     r"remote repository is empty|repository already exists"

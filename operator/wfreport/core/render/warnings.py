@@ -101,8 +101,11 @@ def _why_it_failed(pod: Pod) -> str:
         return ""
     if pod.status.reason:
         return ": ".join(part for part in (pod.status.reason, pod.status.message) if part)
+    statuses = list(all_statuses(pod))
+    if not statuses:  # such as on a virtual kubelet whose machine never came
+        return pod.status.message or "none of its containers has a state"
     names = {MAIN_CONTAINER, *EXECUTOR_CONTAINERS}
-    ends = ((one.name, terminated(one)) for one in all_statuses(pod) if one.name in names)
+    ends = ((one.name, terminated(one)) for one in statuses if one.name in names)
     failed = ((name, end) for name, end in ends if end and end.exit_code and end.exit_code not in KILLED_CODES)
     return next((f"{name} {how_it_ended(end)}" for name, end in failed), "")
 
