@@ -70,8 +70,8 @@ def warnings(pod: Pod | None, stored: ReportStatus | None = None, **node: Any) -
     ],
 )
 def test_an_oom_killed_container_of_a_succeeded_step_is_a_warning(pod: Pod, named: list[str]) -> None:
-    listed = warnings(pod)
-    assert [warning.reason for warning in listed] == ["OOMKilled"] * len(named)
+    listed = [warning for warning in warnings(pod) if warning.reason == "OOMKilled"]
+    assert len(listed) == len(named)
     assert all(f"container {name} " in (listed[i].message or "") for i, name in enumerate(named))
 
 

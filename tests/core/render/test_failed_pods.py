@@ -25,8 +25,9 @@ def warned(status: PodStatus, phase: str = Phase.SUCCEEDED) -> list[str | None]:
         (EVICTED, "Evicted: The node was low on resource: memory."),
         (PodStatus(phase="Failed", reason="NodeLost"), "NodeLost"),
         (PodStatus(phase="Failed", container_statuses=[ended("main", 0), ended("wait", 2)]), "wait exited with code 2"),
+        (PodStatus(phase="Failed"), "none of its containers has a state"),
     ],
-    ids=["evicted", "lost", "wait"],
+    ids=["evicted", "lost", "wait", "virtual kubelet"],
 )
 def test_a_pod_that_failed_is_a_warning_of_a_step_that_succeeded(status: PodStatus, cause: str) -> None:
     assert warned(status) == [f"its pod failed ({cause}), but the step succeeded: check its outputs"]
