@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.builders import a_node, a_report, a_snapshot
+from tests.builders import a_node, a_report, a_snapshot, at
 from tests.core.pods import ended
 
 from wfreport.api.argo import NodeType, Phase
@@ -48,3 +48,13 @@ def test_a_pod_that_did_its_work_is_no_warning(status: PodStatus) -> None:
 
 def test_a_step_that_failed_has_a_failure_instead() -> None:
     assert warned(EVICTED, Phase.FAILED) == []
+
+
+@pytest.mark.parametrize(("ended_at", "is_warned"), [(9, False), (10, True), (11, True)])
+@pytest.mark.parametrize("reason", ["Error", "OOMKilled"])
+def test_a_pod_that_ended_before_a_manual_retry_says_nothing_about_the_step(
+    ended_at: int, is_warned: bool, reason: str
+) -> None:
+    pod = Pod(status=PodStatus(phase="Failed", container_statuses=[ended("main", 1, reason, finished_at=at(ended_at))]))
+    status = a_report(a_snapshot(a_node("wf", start=10, end=12)), evidence={"wf": PodEvidence(pod)})
+    assert bool(status.warnings) == is_warned

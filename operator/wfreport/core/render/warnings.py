@@ -4,14 +4,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
-from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER, UNFINISHED_PHASES, NodeType, Phase
+from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER, UNFINISHED_PHASES, Node, NodeType, Phase
 from wfreport.api.kubernetes import Pod
 from wfreport.api.report import StepWarning
 from wfreport.core.classify.pod_rules import KILLED_CODES
 from wfreport.core.redact.text import TextSanitizer
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
 from wfreport.core.snapshot.pod_names import pod_name
-from wfreport.core.snapshot.pod_states import all_statuses, how_it_ended, terminated
+from wfreport.core.snapshot.pod_states import (
+    all_statuses,
+    how_it_ended,
+    is_of_an_earlier_run,
+    latest_end,
+    terminated,
+)
 
 _MAX_ENTRIES: Final = 100
 _OOM_KILLED: Final = "OOMKilled"
@@ -57,12 +63,20 @@ def _oom_killed(
         return
     succeeded = (n for n in snapshot.nodes.values() if n.type == NodeType.POD and n.phase == Phase.SUCCEEDED)
     for node in succeeded:
-        for container in killed.get(pod_name(snapshot.workflow, node) or "", ()):
+        name = pod_name(snapshot.workflow, node) or ""
+        for container in killed[name] if name in killed and _is_of(node, evidence[name].pod) else ():
             yield StepWarning(
                 display_name=sanitizer.line(node.display_name),
                 reason=_OOM_KILLED,
                 message=f"container {container} was OOM-killed, but the step succeeded: check its output",
             )
+
+
+def _is_of(node: Node, pod: Pod | None) -> bool:
+    """Whether the pod is the node's, and not one of the same name that ended before a manual retry."""
+    end = latest_end(all_statuses(pod)) if pod else None
+    has_ended_before = end is not None and node.started_at is not None and end < node.started_at
+    return pod is not None and not has_ended_before and not is_of_an_earlier_run(pod, node)
 
 
 def _killed_containers(evidence: PodEvidence) -> list[str]:
@@ -87,7 +101,8 @@ def _failed_pods(
     causes = {name: why for name, one in evidence.items() if one.pod and (why := _why_it_failed(one.pod))}
     succeeded = (n for n in snapshot.nodes.values() if n.type == NodeType.POD and n.phase == Phase.SUCCEEDED)
     for node in succeeded if causes else ():
-        if cause := causes.get(pod_name(snapshot.workflow, node) or ""):
+        name = pod_name(snapshot.workflow, node) or ""
+        if (cause := causes.get(name)) and _is_of(node, evidence[name].pod):
             yield StepWarning(
                 display_name=sanitizer.line(node.display_name),
                 reason=_POD_FAILED,
