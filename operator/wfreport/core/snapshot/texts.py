@@ -14,7 +14,7 @@ _MAX_CHARACTERS = TEXT_START + TEXT_END
 MAX_ENTRIES = 300
 """Entries of a list, or labels, of a pod. Pods have some dozens; one of 1.5 MB can have fifty thousand."""
 
-_KNOWN_PREFIXES = ("argoproj.io", "k8s.io", "kubernetes.io", "kubeflow.org", "wfreport.dev")
+_KNOWN_DOMAINS = ("argoproj.io", "k8s.io", "kubernetes.io", "kubeflow.org", "wfreport.dev")
 """Ends of the domains whose labels and annotations are read."""
 
 T = TypeVar("T", Pod, Event, WorkflowStatus)
@@ -50,7 +50,7 @@ def _short(part: Any) -> Any:
 
 
 def _is_known(key: str) -> bool:
-    return key.partition("/")[0].endswith(_KNOWN_PREFIXES)
+    return key.partition("/")[0].endswith(_KNOWN_DOMAINS)
 
 
 def clip_event(event: Event) -> Event:
