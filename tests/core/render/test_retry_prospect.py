@@ -9,6 +9,20 @@ from wfreport.api.report import Failure
 from wfreport.core.render.sentences import retry_prospect
 
 
+def a_platform_failure(
+    failure_class: FailureClass, *, reason: str | None = None, message: str | None = None
+) -> Failure:
+    return Failure(
+        role=Role.ROOT_CAUSE,
+        failure_class=failure_class,
+        owner=Owner.PLATFORM,
+        retryable=True,
+        confidence=Confidence.HIGH,
+        reason=reason,
+        message=message,
+    )
+
+
 @pytest.mark.parametrize(
     ("failure_class", "retryable", "can_retry", "expected"),
     [
@@ -33,14 +47,7 @@ def test_an_exit_code_makes_a_retry_unlikely_to_help_and_no_more(
 
 
 def test_a_retry_does_not_run_the_step_whose_result_is_lost() -> None:
-    failure = Failure(
-        role=Role.ROOT_CAUSE,
-        failure_class=FailureClass.CONTROLLER_ERROR,
-        reason="TaskResultLost",
-        owner=Owner.PLATFORM,
-        retryable=True,
-        confidence=Confidence.HIGH,
-    )
+    failure = a_platform_failure(FailureClass.CONTROLLER_ERROR, reason="TaskResultLost")
     assert (
         retry_prospect(failure, can_retry=True)
         == "a new run may help; a retry would not run the step whose result is lost"
@@ -48,13 +55,9 @@ def test_a_retry_does_not_run_the_step_whose_result_is_lost() -> None:
 
 
 def test_a_retry_needs_the_room_in_the_quota_that_it_lacked() -> None:
-    failure = Failure(
-        role=Role.ROOT_CAUSE,
-        failure_class=FailureClass.QUOTA_EXCEEDED,
+    failure = a_platform_failure(
+        FailureClass.QUOTA_EXCEEDED,
         message='pods "wf-1" is forbidden: exceeded quota: q, requested: pods=1, used: pods=5, limited: pods=5',
-        owner=Owner.PLATFORM,
-        retryable=True,
-        confidence=Confidence.HIGH,
     )
     assert retry_prospect(failure, can_retry=True) == "retry may help once there is room in the quota"
     assert retry_prospect(failure, can_retry=False) == "a new run may help once there is room in the quota"

@@ -97,6 +97,11 @@ def end_and_resubmit(run: ReportedRun, text: str = "end this run") -> Iterator[N
     yield argo("then run it anew", "resubmit", run.workflow)
 
 
+def controller_state() -> NextStep:
+    """Return the command that shows whether Argo's controller runs."""
+    return kubectl("does Argo's controller run?", "get", CONTROLLER, namespace=CONTROLLER_NAMESPACE)
+
+
 def controller_log(run: ReportedRun) -> NextStep:
     """Return the command that prints what Argo's controller logged about the run."""
     started_at = run.status.observed_workflow.started_at if run.status.observed_workflow else None

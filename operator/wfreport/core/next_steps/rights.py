@@ -37,17 +37,17 @@ class _NeededRight(Struct, frozen=True):
     Attributes:
         verbs: its verbs, separated by commas.
         resource: the resource with its group and subresource.
-        namespace: the namespace; empty for the whole cluster.
+        namespace: the namespace; empty for the whole cluster, None for that of the run.
     """
 
     verbs: str
     resource: str
-    namespace: str
+    namespace: str | None
 
     @property
     def kind(self) -> str:
         """The kind of role that holds it, as ``kubectl create`` takes it."""
-        return "role" if self.namespace else "clusterrole"
+        return "clusterrole" if self.namespace == "" else "role"
 
     @property
     def admin(self) -> str:
@@ -139,12 +139,9 @@ def _own_name(run: ReportedRun) -> str:
 
 
 def _grant(right: _NeededRight, account: str, run: ReportedRun) -> Iterator[NextStep]:
-    kind, resource = right.kind, right.resource.partition(".")[0].partition("/")[0]
+    resource = right.resource.partition(".")[0].partition("/")[0]
     name = f"{account}-{right.verbs.replace(',', '-')}-{resource}"
-    rule = (f"--verb={right.verbs}", f"--resource={right.resource}")
-    yield kubectl("create the right", "create", kind, name, *rule, namespace=right.namespace)
-    bound = (f"--{kind}={name}", f"--serviceaccount={run.namespace}:{account}")
-    yield kubectl("and grant it", "create", f"{kind}binding", name, *bound, namespace=right.namespace)
+    yield from _created_and_bound(name, right, account, run, "create the right")
 
 
 def report_right_steps(account: str, run: ReportedRun) -> Iterator[NextStep]:
@@ -158,8 +155,15 @@ def report_right_steps(account: str, run: ReportedRun) -> Iterator[NextStep]:
 
 
 def _grant_reports(account: str, run: ReportedRun, create: str, bind: str = "and grant it") -> Iterator[NextStep]:
-    name = f"{account}-reports-results"
-    rule = ("--verb=create,patch", f"--resource={_TASK_RESULTS}")
-    yield kubectl(create, "create", "role", name, *rule)
-    bound = (f"--role={name}", f"--serviceaccount={run.namespace}:{account}")
-    yield kubectl(bind, "create", "rolebinding", name, *bound)
+    right = _NeededRight("create,patch", _TASK_RESULTS, None)
+    yield from _created_and_bound(f"{account}-reports-results", right, account, run, create, bind)
+
+
+def _created_and_bound(
+    name: str, right: _NeededRight, account: str, run: ReportedRun, create: str, bind: str = "and grant it"
+) -> Iterator[NextStep]:
+    """Yield the commands that create a role with a right, and bind it to an account of the run's namespace."""
+    rule = (f"--verb={right.verbs}", f"--resource={right.resource}")
+    yield kubectl(create, "create", right.kind, name, *rule, namespace=right.namespace)
+    bound = (f"--{right.kind}={name}", f"--serviceaccount={run.namespace}:{account}")
+    yield kubectl(bind, "create", f"{right.kind}binding", name, *bound, namespace=right.namespace)

@@ -10,6 +10,7 @@ from wfreport.core.next_steps.commands import (
     after_the_spec_is_corrected,
     argo,
     controller_log,
+    controller_state,
     describe_pod,
     end_and_resubmit,
     end_run,
@@ -17,7 +18,7 @@ from wfreport.core.next_steps.commands import (
     restart_controller,
 )
 from wfreport.core.next_steps.configuration import object_steps
-from wfreport.core.next_steps.model import CONTROLLER, CONTROLLER_NAMESPACE, NextStep, ReportedRun
+from wfreport.core.next_steps.model import NextStep, ReportedRun
 from wfreport.core.snapshot.pod_states import is_argos_container
 from wfreport.imports import lazy_pattern
 
@@ -250,7 +251,7 @@ def _lock_leaked(_: Stalled, run: ReportedRun) -> Steps:
 
 
 def _controller_silent(_: Stalled, run: ReportedRun) -> Steps:
-    yield kubectl("does Argo's controller run?", "get", CONTROLLER, namespace=CONTROLLER_NAMESPACE)
+    yield controller_state()
     yield controller_log(run)
     yield restart_controller()
 

@@ -9,6 +9,7 @@ from wfreport.api.report import Waiting
 from wfreport.core.next_steps.commands import (
     argo,
     controller_log,
+    controller_state,
     describe_pod,
     end_run,
     kubectl,
@@ -16,7 +17,7 @@ from wfreport.core.next_steps.commands import (
 )
 from wfreport.core.next_steps.configuration import claim_steps, image_steps, object_steps
 from wfreport.core.next_steps.locks import holder_steps, limit_steps, missing_limit_steps
-from wfreport.core.next_steps.model import CONTROLLER, CONTROLLER_NAMESPACE, NextStep, ReportedRun
+from wfreport.core.next_steps.model import NextStep, ReportedRun
 from wfreport.core.next_steps.quotas import quota_steps
 from wfreport.core.next_steps.scheduling import scheduling_steps
 
@@ -91,7 +92,7 @@ def _parallelism(wait: Waiting, run: ReportedRun) -> Steps:  # noqa: ARG001
 
 
 def _not_taken_up(wait: Waiting, run: ReportedRun) -> Steps:  # noqa: ARG001
-    yield kubectl("does Argo's controller run?", "get", CONTROLLER, namespace=CONTROLLER_NAMESPACE)
+    yield controller_state()
     yield controller_log(run)
     yield NextStep("Check that the controller selects this namespace and the Workflow's instance ID.")
 
@@ -137,7 +138,7 @@ def _silent(wait: Waiting, run: ReportedRun) -> Steps:
 
 
 def _not_ended(wait: Waiting, run: ReportedRun) -> Steps:  # noqa: ARG001
-    yield kubectl("does Argo's controller run?", "get", CONTROLLER, namespace=CONTROLLER_NAMESPACE)
+    yield controller_state()
     yield controller_log(run)
     yield end_run(run, "end this run")
 
