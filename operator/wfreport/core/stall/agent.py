@@ -45,7 +45,7 @@ def agent_trouble(agent: Pod, *, serves_plugins: bool) -> AgentTrouble | None:
     when it does so; the plugins beside it keep its pod alive when it has ended itself. An injected sidecar matters only
     to plugins, since nothing tells it from them.
     """
-    name, machine = agent.metadata.name, f" on machine {agent.spec.node_name}" if agent.spec.node_name else ""
+    name, machine = agent.metadata.name, on_machine(agent)
     if agent.status.phase in ENDED_PHASES:
         state = f"{name} has {agent.status.phase.lower()}{machine}{failure_clause(agent)}"
         return AgentTrouble(state, latest_end(all_statuses(agent)))
@@ -65,6 +65,11 @@ def agent_trouble(agent: Pod, *, serves_plugins: bool) -> AgentTrouble | None:
 def _crashes(status: ContainerStatus) -> bool:
     waiting = status.state.waiting if status.state else None
     return waiting is not None and waiting.reason == _CRASHES and status.restart_count >= _MANY_RESTARTS
+
+
+def on_machine(pod: Pod) -> str:
+    """Return on which machine a pod is, as a part of a sentence; empty if it has none yet."""
+    return f" on machine {pod.spec.node_name}" if pod.spec.node_name else ""
 
 
 def failure_clause(pod: Pod) -> str:

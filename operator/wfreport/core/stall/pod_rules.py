@@ -28,7 +28,7 @@ from wfreport.core.snapshot.pod_states import (
     main_end,
     terminated,
 )
-from wfreport.core.stall.agent import AgentTrouble, agent_trouble, failure_clause
+from wfreport.core.stall.agent import AgentTrouble, agent_trouble, failure_clause, on_machine
 from wfreport.core.stall.deletion import is_collector
 from wfreport.core.stall.model import Owed, PodsSeen, StallGraces, Suspicion
 
@@ -138,7 +138,7 @@ def _ended(snapshot: Snapshot, node: Node, pod: Pod, graces: StallGraces) -> Sus
 
 def _terminating(node: Node, pod: Pod, graces: StallGraces) -> Suspicion:
     """Return the suspicion that a pod cannot be deleted. Its deletionTimestamp is the end of its own grace period."""
-    machine = _on_machine(pod)
+    machine = on_machine(pod)
     holder = f"; its finalizer {', '.join(pod.metadata.finalizers)} holds it" if pod.metadata.finalizers else ""
     lost = "; the machine may be lost" if is_unready(pod) and not holder and machine else ""
     message = f"the pod of {node.display_name} hangs in Terminating{machine}{holder}{lost}"
@@ -150,7 +150,7 @@ def _machine_silent(node: Node, pod: Pod, graces: StallGraces) -> Suspicion | No
     condition = machine_silent_since(pod)
     if condition is None:
         return None
-    message = f"the pod of {node.display_name} runs{_on_machine(pod)}, which does not respond"
+    message = f"the pod of {node.display_name} runs{on_machine(pod)}, which does not respond"
     seconds = graces.seconds + _EVICTION_SECONDS
     return _suspicion(StallReason.MACHINE_SILENT, message, seconds, condition.last_transition_time, node)
 
@@ -172,12 +172,8 @@ def _main_ended(node: Node, pod: Pod, graces: StallGraces, set_names: Collection
 def _what_keeps(pod: Pod, alive: Sequence[str]) -> str:
     """Return what keeps a pod from ending. Without any container, it is the kubelet, as on a machine that is lost."""
     if not alive:
-        return f"and its pod does not end{_on_machine(pod)}, although no container of it runs"
+        return f"and its pod does not end{on_machine(pod)}, although no container of it runs"
     return f"and {', '.join(alive)} {'keeps the pod' if len(alive) == 1 else 'keep it'} alive"
-
-
-def _on_machine(pod: Pod) -> str:
-    return f" on machine {pod.spec.node_name}" if pod.spec.node_name else ""
 
 
 def _seconds_to_end(pod: Pod, ended: MainEnd, graces: StallGraces) -> float:
