@@ -70,6 +70,11 @@ def has_failed_before_its_start(pod: Pod) -> bool:
     return pod.status.phase == "Failed" and not any(end and end.started_at for end in ends)
 
 
+def on_machine(pod: Pod) -> str:
+    """Return on which machine a pod is, as a part of a sentence; empty if it has none yet."""
+    return f" on machine {pod.spec.node_name}" if pod.spec.node_name else ""
+
+
 def all_statuses(pod: Pod) -> Iterator[ContainerStatus]:
     """Yield the statuses of all containers, init containers first."""
     yield from pod.status.init_container_statuses

@@ -12,6 +12,7 @@ from wfreport.core.snapshot.pod_states import (
     failed_container,
     latest_end,
     main_statuses,
+    on_machine,
     terminated,
 )
 
@@ -65,11 +66,6 @@ def agent_trouble(agent: Pod, *, serves_plugins: bool) -> AgentTrouble | None:
 def _crashes(status: ContainerStatus) -> bool:
     waiting = status.state.waiting if status.state else None
     return waiting is not None and waiting.reason == _CRASHES and status.restart_count >= _MANY_RESTARTS
-
-
-def on_machine(pod: Pod) -> str:
-    """Return on which machine a pod is, as a part of a sentence; empty if it has none yet."""
-    return f" on machine {pod.spec.node_name}" if pod.spec.node_name else ""
 
 
 def failure_clause(pod: Pod) -> str:

@@ -26,9 +26,10 @@ from wfreport.core.snapshot.pod_states import (
     latest_end,
     machine_silent_since,
     main_end,
+    on_machine,
     terminated,
 )
-from wfreport.core.stall.agent import AgentTrouble, agent_trouble, failure_clause, on_machine
+from wfreport.core.stall.agent import AgentTrouble, agent_trouble, failure_clause
 from wfreport.core.stall.deletion import is_collector
 from wfreport.core.stall.model import Owed, PodsSeen, StallGraces, Suspicion
 

@@ -24,6 +24,7 @@ from wfreport.core.snapshot.pod_states import (
     machine_silent_since,
     main_end,
     main_statuses,
+    on_machine,
     terminated,
 )
 
@@ -82,8 +83,7 @@ def hung_pod(node: Node, evidence: PodEvidence | None, set_names: Collection[str
 def _terminating(pod: Pod, since_at: datetime, events: Sequence[Event]) -> HungPod:
     texts = (f"{event.reason} {event.message}" for event in events)
     cause = next((text for text in texts if _is_about_the_machine(text)), "")
-    host = f" on machine {pod.spec.node_name}" if pod.spec.node_name else ""
-    message = f"its pod{host} is terminating and does not end{f' ({cause})' if cause else ''}"
+    message = f"its pod{on_machine(pod)} is terminating and does not end{f' ({cause})' if cause else ''}"
     return HungPod(POD_TERMINATING, message, since_at)
 
 
