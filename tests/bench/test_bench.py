@@ -41,7 +41,9 @@ async def test_every_run_is_reported_and_every_column_has_a_figure(program: Prog
     assert phases["load"].received_mb > 0
     assert phases["load"].lag_p99_seconds is not None
     assert phases["load"].progress_age_p99_seconds is not None
-    assert phases["restart"].start_cpu_seconds
+    started_cpu_seconds = phases["restart"].start_cpu_seconds
+    assert started_cpu_seconds is not None
+    assert started_cpu_seconds > 0 or program.is_go  # a Go program may take less than the kernel's tick of 10 ms
 
 
 def test_a_table_has_ratios_and_the_verdict_names_what_is_missed() -> None:

@@ -159,7 +159,7 @@ class _Stand:
         self._log, self._echo = log, echo
         self._operator: Operator | None = None
         self._watch: asyncio.Task[None] | None = None
-        self._start_cpu_seconds = 0.0
+        self._start_cpu_seconds: float | None = None
 
     async def phases(self) -> dict[str, Phase]:
         """Measure all phases in order."""

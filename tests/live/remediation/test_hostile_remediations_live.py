@@ -62,8 +62,10 @@ def test_forged_remediations_create_no_run_whatever_their_fields(
     operator = start_enforcing(cluster, neighbour, RESUBMIT)
     real = resubmitted(cluster, "run")["run"]
     cluster.apply_policy(NEVER, **UNBOUNDED)
+    cluster.enforced()  # until then the operator may still act by the rule before
     cluster.fail("victim")
     eventually(lambda: condition(cluster.report_of("victim"), "Ready"), ("True", "ReportCurrent").__eq__)
+    assert [each["metadata"]["name"] for each in cluster.remediations()] == [real["metadata"]["name"]]
     runs, uid = set(cluster.workflows()), cluster.workflow("victim")["metadata"]["uid"]
     target = {**real["spec"]["target"], "name": "victim", "uid": uid}
     spec: Json = real["spec"] | {"target": target, "rootName": "victim", "rootUid": uid}
