@@ -156,6 +156,18 @@ _VARIABLE: Final = lazy_pattern(
 )
 """A variable of Terraform with its default."""
 
+_STRING: Final = r"[\"'][^\"'\n]{0,200}[\"']"
+_FIELDS: Final = rf"(?:\s{{0,64}}{_STRING}\s{{0,4}}:\s{{0,4}}(?:{_STRING}|\w{{1,32}})\s{{0,64}},){{0,4}}\s{{0,64}}"
+_MARKED: Final = lazy_pattern(
+    rf"[\"']sensitive[\"']\s{{0,4}}:\s{{0,4}}true\s{{0,64}},{_FIELDS}[\"']value[\"']\s{{0,4}}:\s{{0,4}}"
+    r"[\"'](?P<value>[^\"'\n]{1,4096})[\"']"
+)
+_MARKED_AFTER: Final = lazy_pattern(
+    r"[\"']value[\"']\s{0,4}:\s{0,4}[\"'](?P<value>[^\"'\n]{1,4096})[\"']\s{0,64},"
+    rf"{_FIELDS}[\"']sensitive[\"']\s{{0,4}}:\s{{0,4}}true\b"
+)
+"""``{"sensitive": true, "type": "string", "value": "…"}``: an output of Terraform, in both orders."""
+
 _CHANGED: Final = lazy_pattern(
     rf"(?<![\w.-]){_NAME}[ \t]{{0,32}}=[ \t]{{1,4}}(?:\"[^\"\n]{{0,4096}}\"|null)[ \t]{{1,4}}->[ \t]{{1,4}}"
     r"\"(?P<value>[^\"\n]{3,4096})\"",
@@ -299,6 +311,8 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     ),
     _values(_DUMPED, r"=>\s*string\(", r":(?:private|protected)"),
     _values(_VARIABLE, r"(?i)variable\s+\"[\w.-]*" + _NAME_HINT),
+    _values(_MARKED, r"[\"']sensitive[\"']\s*:\s*true"),
+    _values(_MARKED_AFTER, r"[\"']sensitive[\"']\s*:\s*true"),
     by_pattern(_CHANGED, r"(?:\"|null) +-> +\"", group="value", accept=partial(is_random, at_least=6)),
     _values(_FORM, r"(?i)name=\"[\w.-]*" + _NAME_HINT),
     Detector((r"kind[\\\"']*[ \t]*:[ \t]*[\\\"']*Secret\b",), _secret_data),
