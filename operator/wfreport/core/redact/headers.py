@@ -141,8 +141,10 @@ def _is_cookie_value(value: str, *, in_json: bool) -> bool:
 
 
 def _session_cookies(text: str) -> Iterator[Span]:
+    """Yield the values of session cookies. A ``Sid`` of words is a statement of a policy of AWS."""
     for match in _SESSION_COOKIE.finditer(text):
-        if is_random(match["value"], 6) or UUID.fullmatch(match["value"]):
+        is_statement = match[0].startswith("Sid") and is_worded(match["value"])
+        if not is_statement and (is_random(match["value"], 6) or UUID.fullmatch(match["value"])):
             yield match.span("value")
 
 

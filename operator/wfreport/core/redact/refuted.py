@@ -196,7 +196,7 @@ def _is_no_token(text: str, key: re.Match[str], match: re.Match[str], value: str
         or value.rstrip("?!").lower() in TYPES
         or _is_unit(key, match, value)
         or _TEMPLATE.match(value) is not None
-        or (match.lastgroup == "bare" and is_class(value) and is_worded(value))
+        or (match.lastgroup == "bare" and is_class(value) and is_worded(value) and not _is_in_environment(key))
         or ("." in key.string[key.start() : key.end("suffix")] and _is_word_of_a_parser(key, value))
         or is_regular_expression(value)
         or _FILE.fullmatch(value) is not None
@@ -209,6 +209,11 @@ def _is_no_token(text: str, key: re.Match[str], match: re.Match[str], value: str
         or _is_label(text, key, match, value)
         or _names_object(text, key, value)
     )
+
+
+def _is_in_environment(key: re.Match[str]) -> bool:
+    """Whether a variable of the environment is set, where no code is: ``VAULT_TOKEN=RootTokenForDev``."""
+    return key["word"].isupper() and key["separator"] == "="
 
 
 def _names_object(text: str, key: re.Match[str], value: str) -> bool:

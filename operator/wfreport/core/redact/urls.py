@@ -114,11 +114,15 @@ def _webhook_paths(text: str) -> Iterator[Span]:
 
 _USER_AT_HOST: Final = lazy_pattern(
     r"(?:(?<=[^:]//)|(?<![\w./:@+-]))(?!(?i:mailto|sips?|acct|b?cc|to|from|by|author|owner|e?mail|contact|maintainer"
-    r"|reviewer|assignee|reporter):)[A-Za-z][\w.+-]{0,64}:(?P<value>[^\s:/@\"'<>(){}\[\],;=]{5,128})@"
+    r"|reviewer|assignee|reporter|group|serviceaccount):|user:[a-z._-]{2,32}\d{0,2}@(?:[a-z0-9-]{1,63}\.){1,4}[a-z]{2,12}"
+    r"(?![\w:/-]|\.\w))[A-Za-z][\w.+-]{0,64}:(?P<value>[^\s:/@\"'<>(){}\[\],;=]{5,128})@"
     r"(?=(?:[a-z0-9-]{1,63}\.){0,6}[a-z][a-z0-9-]{0,62}(?::\d{2,5}\b|/|\.[a-z]{2,12}(?![\w.@-]))|\d{1,3}"
     r"(?:\.\d{1,3}){3})"
 )
-"""``user:password@host:port`` without a scheme. A version of a package (``name:1.2@host``) is no password."""
+"""``user:password@host:port`` without a scheme.
+
+A version of a package (``name:1.2@host``) is no password, nor is a member of a policy of Google (``user:bob1@…``).
+"""
 
 
 _WORD: Final = lazy_pattern(r"(?!redacted$|x+$|\$[a-z]+_)[$@(<\[]?[\w.-]{0,64}[a-z][\w.-]{0,64}")
