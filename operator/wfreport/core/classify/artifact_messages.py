@@ -45,6 +45,8 @@ UNSUPPORTED_ARTIFACT: Final = message_pattern(
 MISSING_ARTIFACT: Final = message_pattern(
     r"no such file or directory|[Kk]ey does not exist|NoSuchKey|not supplied|object doesn't exist|BlobNotFound|"
     r"no key found|\b404\b|[Rr]epository not found|reference not found|couldn't find remote ref|"
+    r"pathspec '[^']{1,300}' did not match|local file and a tracking branch|matched multiple \(\d+\) remote|"
+    r"reference is not a tree|ambiguous argument '|not our ref|[Ii]nvalid refspec|bad (?:object|revision) |"
     r"illegal file path|does not exist (?:\(or \S{1,300} is empty\) )?in archive|"
     r"file does not exist|Could not find the file|not found|"
     r"[Aa]rtifact does not exist|NoSuchVersion|[Ff]ile name too long"
@@ -97,7 +99,8 @@ NO_TOKEN: Final = message_pattern(_NOT_ISSUED + "|cannot fetch token")
 
 MISCONFIGURED_STORE: Final = message_pattern(
     r"does not follow ip address or domain|Endpoint url|Missing Region|[Ii]nvalid [Rr]egion|"
-    r"the region '[^']*' is wrong|PermanentRedirect|must be addressed using the specified endpoint|"
+    r"the region '[^']*' is wrong|PermanentRedirect|\b30\d response missing Location|301 Moved|"
+    r"must be addressed using the specified endpoint|"
     r"unsupported protocol scheme|missing protocol scheme|"
     r"Bucket name (?:cannot|contains)|invalid (?:port|URL|URI|character in host name)|too many colons in address|"
     r"artifact storage is not configured|need to configure artifact storage|"
