@@ -26,7 +26,8 @@ _COMPLAINT: Final = lazy_pattern(
     r"|long)|not of type"
     r"|does not match|not match|validation error|not a valid|is not valid|Failed validating|On instance|shorter than"
     r"|longer than"
-    r"|non-regex|unsupported value|badly formed|expected type)",
+    r"|non-regex|unsupported value|badly formed|expected type"
+    r"|(?:found|got|has|actual|current|literal|plain-?text) value)",
     re.IGNORECASE,
 )
 _QUOTED: Final = lazy_pattern(r"\"(?P<double>[^\"\n]{5,256})\"|'(?P<single>[^'\n]{5,256})'|`(?P<back>[^`\n]{5,256})`")
@@ -68,13 +69,10 @@ def _ends_of_names(text: str, complaints: list[re.Match[str]]) -> list[int]:
     return sorted(ends)
 
 
-DETECTORS: Final[tuple[Detector, ...]] = (
-    Detector(
-        (
-            r"(?i)(?:parsing|converting|unmarshal|input_|input=|too short|too long|d value|d int value|d float value"
-            r"|d choice|d argument|not a valid"
-            r"|not valid" + "|not match|not of type|could not convert|coerce|validation|On instance)",
-        ),
-        _complaints,
-    ),
+_HINT: Final = (
+    r"(?i)(?:parsing|converting|unmarshal|input_|input=|too short|too long|d value|d int value|d float value|d choice"
+    r"|d argument|not a valid|not valid|(?:t|has|actual|literal) value|not match|not of type|could not convert|coerce"
+    r"|validation|On instance)"
 )
+
+DETECTORS: Final[tuple[Detector, ...]] = (Detector((_HINT,), _complaints),)
