@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -201,3 +202,15 @@ def test_a_decision_costs_what_its_own_namespace_has() -> None:
 
     few, many = decision_seconds(a_cache(foreign=100)), decision_seconds(a_cache(foreign=10_000))
     assert many < 5 * few
+
+
+def test_what_is_kept_of_a_run_does_not_grow_with_the_labels_that_a_user_gives_it() -> None:
+    history = RunHistory()
+    tracemalloc.start()
+    for number in range(200):
+        labels = {f"{number}-{key}".ljust(317, "k"): f"{number}-{key}".ljust(63, "v") for key in range(64)}
+        history.put(a_report(f"run-{number}", f"uid-{number:04}", labels=labels))
+    kept_bytes, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(history.in_namespace(NS)) == 200
+    assert kept_bytes < 200 * 8192  # the labels alone are 24 kB a run

@@ -112,7 +112,7 @@ class OutcomeRecorder:
         return bool(self._cache.reports.of_workflow((remediation.metadata.namespace, _new_run_of(remediation))))
 
     def _maker_of(self, report: WorkflowReport, run: Run) -> Remediation | None:
-        by_label = self._cache.remediations.by_uid(run.labels.get(LABEL_REMEDIATION_UID, ""))
+        by_label = self._cache.remediations.by_uid(_label_of(report, LABEL_REMEDIATION_UID))
         if by_label and makes_new_run(by_label.spec.action) and by_label.spec.plan.new_name == run.name:
             return by_label
         for earlier in runs_of(report):
@@ -143,6 +143,12 @@ def _text(value: object) -> str:
 def _new_run_of(remediation: Remediation) -> str:
     """Return the name of the Workflow whose end decides the outcome: a new one, or the retried target."""
     return remediation.spec.plan.new_name or remediation.spec.target.name
+
+
+def _label_of(report: WorkflowReport, key: str) -> str:
+    """Return a label of the Workflow that a report has observed; empty without one."""
+    observed = report.status.observed_workflow if report.status else None
+    return (observed.labels or {}).get(key, "") if observed else ""
 
 
 def _was_deleted(report: WorkflowReport) -> bool:

@@ -16,6 +16,7 @@ from wfreport.cache.remediation import RunHistory
 from wfreport.core.decide.decision import decide
 from wfreport.core.decide.history import latest_run, past_action_of
 from wfreport.core.decide.inputs import Candidate, DecisionInput
+from wfreport.core.decide.labels import LabelSet
 from wfreport.core.decide.model import Decision, ExecutionState, History, LiveState, OperatorLimits, PastAction, Run
 from wfreport.core.decide.selection import Selection
 
@@ -137,8 +138,8 @@ def a_run(name: str = "other", uid: str | None = None, **fields: Any) -> Run:
         "root_name": name,
         "root_uid": own_uid,
         "labels": TEAM,
-    }
-    return Run(**(defaults | fields))
+    } | fields
+    return Run(**(defaults | {"labels": LabelSet.of(defaults["labels"])}))
 
 
 def an_action(name: str = "action", **fields: Any) -> PastAction:

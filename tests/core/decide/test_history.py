@@ -13,6 +13,7 @@ from wfreport.api.action_types import ActionType
 from wfreport.api.classes import FailureClass
 from wfreport.api.remediation import LockClass, Remediation
 from wfreport.core.decide.history import latest_run, past_action_of, runs_of
+from wfreport.core.decide.labels import NO_LABELS, LabelSet
 from wfreport.core.decide.model import ActionTimes, ExecutionState, History, PastAction
 from wfreport.core.render.conditions import EPOCH
 
@@ -21,7 +22,7 @@ def test_the_run_of_a_report() -> None:
     source = {"workflowTemplate": "etl", "cronWorkflow": "nightly", "resubmittedFrom": "etl-0"}
     run = latest_run(a_report(workflowSource=source))
     assert run is not None
-    assert (run.namespace, run.name, run.uid, run.labels) == (NS, "etl", UID, TEAM)
+    assert (run.namespace, run.name, run.uid, run.labels) == (NS, "etl", UID, LabelSet.of(TEAM))
     assert (run.root_name, run.root_uid, run.attempt) == ("etl", UID, 0)
     assert (run.phase, run.started_at, run.finished_at) == ("Failed", at(0), END)
     assert (run.failure_class, run.fingerprint) == (FailureClass.OOM_KILLED, "5b1e0c7a")
@@ -40,7 +41,13 @@ def test_a_cluster_template_differs_from_a_namespaced_one() -> None:
 def test_a_run_without_source_labels_or_failures_is_a_run() -> None:
     run = latest_run(a_report(phase="Running", observed={"labels": None, "phase": None}))
     assert run is not None
-    assert (run.template, run.cron_workflow, run.fingerprint, run.labels, run.phase) == (None, None, None, {}, "")
+    assert (run.template, run.cron_workflow, run.fingerprint, run.labels, run.phase) == (
+        None,
+        None,
+        None,
+        NO_LABELS,
+        "",
+    )
     assert not run.is_completed
     assert not run.has_failed
 

@@ -8,9 +8,10 @@ import pytest
 from tests.core.decide.builders import a_policy, a_run
 
 from wfreport.api.match import LabelSelector
+from wfreport.core.decide.labels import LabelSet
 from wfreport.core.decide.selection import policy_groups, select_policy, selector_text, selects
 
-LABELS = {"team": "data", "tier": "1"}
+LABELS = LabelSet.of({"team": "data", "tier": "1"})
 
 
 @pytest.mark.parametrize(

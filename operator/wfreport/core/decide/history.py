@@ -12,6 +12,7 @@ from wfreport.api.remediation import Remediation
 from wfreport.api.report import WorkflowReport
 from wfreport.api.run import EarlierRun, WorkflowSource
 from wfreport.core.classify.stops import STOPPED_BY_POLICY
+from wfreport.core.decide.labels import LabelSet
 from wfreport.core.decide.model import ExecutionState, PastAction, Run
 from wfreport.core.render.conditions import EPOCH
 from wfreport.core.snapshot.chain import link_of
@@ -59,7 +60,7 @@ def latest_run(report: WorkflowReport) -> Run | None:
         cron_workflow=source.cron_workflow,
         template=_template(source),
         resubmitted_from=source.resubmitted_from,
-        labels=labels,
+        labels=LabelSet.of(labels),
         was_stopped_by_policy=first is not None and first.reason == STOPPED_BY_POLICY,
     )
 

@@ -5,13 +5,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct, field, structs
+from msgspec import Struct, structs
 
 from wfreport.api.action_types import ActionType
 from wfreport.api.argo import COMPLETED_PHASES, FAILED_PHASES, Phase
 from wfreport.api.classes import FailureClass
 from wfreport.api.remediation import LockClass
 from wfreport.api.report import Failure
+from wfreport.core.decide.labels import NO_LABELS, LabelSet
 
 if TYPE_CHECKING:  # pydantic's models, which a command that shows a run does not import
     from wfreport.api.policy import RemediationPolicy, Rule
@@ -56,7 +57,7 @@ class Run(Struct, frozen=True):
     cron_workflow: str | None = None
     template: str | None = None
     resubmitted_from: str | None = None
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: LabelSet = NO_LABELS
     was_stopped_by_policy: bool = False
 
     @property

@@ -1,12 +1,13 @@
 """Selects the policy for a run, by labels and then by priority."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from msgspec import Struct
 
 from wfreport.api.match import LabelRequirement, LabelSelector
 from wfreport.api.policy import Mode, RemediationPolicy
+from wfreport.core.decide.labels import LabelSet
 from wfreport.core.decide.model import Run
 
 ACTING_MODES: Final = frozenset({Mode.APPROVE, Mode.ENFORCE})
@@ -25,10 +26,10 @@ class Selection(Struct, frozen=True):
     rivals: tuple[str, ...] = ()
 
 
-def selects(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
+def selects(selector: LabelSelector, labels: LabelSet) -> bool:
     """Return whether the selector matches the labels, as in apimachinery's labels/selector.go."""
     exact = (selector.match_labels or {}).items()
-    return all(labels.get(key) == value for key, value in exact) and all(
+    return all(labels.has_value(key, (value,)) for key, value in exact) and all(
         _meets(requirement, labels) for requirement in selector.match_expressions or ()
     )
 
@@ -52,17 +53,17 @@ def _requirement_text(requirement: LabelRequirement) -> str:
             return f"!{requirement.key}"
 
 
-def _meets(requirement: LabelRequirement, labels: Mapping[str, str]) -> bool:
-    value, values = labels.get(requirement.key), requirement.values or ()
+def _meets(requirement: LabelRequirement, labels: LabelSet) -> bool:
+    key, values = requirement.key, requirement.values or ()
     match requirement.operator:
         case "In":
-            return value in values
+            return labels.has_value(key, values)
         case "NotIn":
-            return value not in values
+            return not labels.has_value(key, values)
         case "Exists":
-            return value is not None
+            return labels.has(key)
         case _:
-            return value is None
+            return not labels.has(key)
 
 
 def is_for(policy: RemediationPolicy, run: Run) -> bool:
