@@ -57,6 +57,13 @@ def test_it_depends_on_the_evidence_of_the_pod(evidence: PodEvidence, *, is_miss
     assert bool(missing_logs(failed("main-logs"), {POD: evidence}, ())) is is_missing
 
 
+def test_no_log_is_requested_for_a_node_or_a_container_of_a_length_that_argo_never_writes() -> None:
+    long = a_node("wf", Phase.FAILED, message="main: Error (exit code 1)")
+    snapshot = a_snapshot(replace(leaving(long, "main-logs"), id="wf-" + "1" * 300))
+    assert not missing_logs(snapshot, {}, ())
+    assert not missing_logs(failed("c" * 301 + "-logs"), {}, ())
+
+
 @pytest.mark.parametrize(
     ("message", "artifacts", "container"),
     [

@@ -22,6 +22,9 @@ MAX_LOGS_PER_RUN: Final = 20
 
 _SUFFIX: Final = "-logs"
 
+_LONGEST_NAME: Final = 300
+"""Ids of nodes have at most 264 characters, names of containers 63. What is longer names no log, and is not kept."""
+
 
 class LogRef(Struct, frozen=True):
     """A reference to an archived log.
@@ -77,7 +80,9 @@ def _archived(
     artifacts = pod_node.outputs.artifacts if pod_node.outputs else []
     archived = [a.name.removesuffix(_SUFFIX) for a in artifacts if a.name.endswith(_SUFFIX) and a.name != _SUFFIX]
     container = next((name for name in (*_preferred_containers(node), *archived) if name in archived), None)
-    return LogRef(pod_node.id, name, container) if container else None
+    if container is None or max(len(pod_node.id), len(container)) > _LONGEST_NAME:
+        return None
+    return LogRef(pod_node.id, name, container)
 
 
 def _lacks_log(evidence: PodEvidence | None) -> bool:
