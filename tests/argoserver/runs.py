@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.argoserver.fake_server import NOW, Watcher
 from tests.eventually import eventually
+from tests.rights import bind_role, service_account
 
 from controlplane import ControlPlane
 from wfreport.argoserver.client import ArgoServer, RetryPolicy
@@ -17,7 +18,6 @@ from wfreport.settings import load_settings
 
 WORKFLOWS = "/apis/argoproj.io/v1alpha1/namespaces/{}/workflows"
 ARCHIVING = "workflows.argoproj.io/workflow-archiving-status"
-RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces/{}"
 
 
 def oom_killed_dag(name: str, namespace: str) -> dict[str, Any]:
@@ -61,13 +61,7 @@ def reader_token(plane: ControlPlane, namespace: str, *, may_read: bool = True) 
     plane.api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": "reader"}})
     if may_read:
         rule = {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["get", "list"]}
-        plane.api.post(f"{RBAC.format(namespace)}/roles", {"metadata": {"name": "reader"}, "rules": [rule]})
-        binding = {
-            "metadata": {"name": "reader"},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"},
-            "subjects": [{"kind": "ServiceAccount", "name": "reader", "namespace": namespace}],
-        }
-        plane.api.post(f"{RBAC.format(namespace)}/rolebindings", binding)
+        bind_role(plane, namespace, "reader", [rule], service_account(namespace, "reader"))
     return plane.service_account_token(namespace, "reader")
 
 

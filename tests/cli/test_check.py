@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tests.cli.workspace import REPORTS, Workspace
 from tests.objects import POLICIES, a_policy
+from tests.rights import bind_role, service_account
 
 from wfreport.api.names import LABEL_WORKFLOW_UID
 from wfreport.clock import now
@@ -59,18 +60,12 @@ def install(workspace: Workspace, *, ready: int = 2, rights: bool = True) -> Non
 
 
 def grant(workspace: Workspace) -> None:
-    rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{workspace.namespace}"
     rules = [
         {"apiGroups": [right.group], "resources": [right.resource], "verbs": [right.verb]}
         for right in (*REPORTING, LOGS)
     ]
-    workspace.plane.api.post(f"{rbac}/roles", {"metadata": {"name": "wfreport"}, "rules": rules})
-    binding = {
-        "metadata": {"name": "wfreport"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "wfreport"},
-        "subjects": [{"kind": "ServiceAccount", "name": "wfreport", "namespace": workspace.namespace}],
-    }
-    workspace.plane.api.post(f"{rbac}/rolebindings", binding)
+    subject = service_account(workspace.namespace, "wfreport")
+    bind_role(workspace.plane, workspace.namespace, "wfreport", rules, subject)
 
 
 def hold_lease(workspace: Workspace, renewed: str) -> None:

@@ -81,10 +81,10 @@ class Cluster:
         """Run the command; its watch is open when the block begins."""
         command = [*COMMAND, "wait", name, "-n", self.namespace, *arguments]
         env = os.environ | {"KUBECONFIG": str(self.plane.kubeconfig)}
-        before = self.watches()
+        eventually(lambda: self.watches() == 0)  # the API server notices a moment later that a client is gone
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
         try:
-            eventually(lambda: process.poll() is not None or self.watches() > before)
+            eventually(lambda: process.poll() is not None or self.watches() > 0)
             yield process
         finally:
             process.kill()

@@ -13,6 +13,7 @@ from typing import Any
 from tests.cli import warm
 from tests.cli.cases import COMMAND, on_terminal
 from tests.recorded import recording
+from tests.rights import bind_role, service_account
 
 from controlplane import ControlPlane
 from wfreport.cli.sources.computed_reports import SuppliedEvidence, compute_report
@@ -100,15 +101,9 @@ class Workspace:
         rules = [
             {"apiGroups": [group], "resources": plurals, "verbs": list(verbs)} for group, plurals in readable.items()
         ]
-        rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{self.namespace}"
-        metadata = {"metadata": {"name": name}}
-        self.plane.api.post(f"/api/v1/namespaces/{self.namespace}/serviceaccounts", metadata)
-        self.plane.api.post(f"{rbac}/roles", metadata | {"rules": rules})
-        binding = {
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
-            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": self.namespace}],
-        }
-        self.plane.api.post(f"{rbac}/rolebindings", metadata | binding)
+        path = f"/api/v1/namespaces/{self.namespace}/serviceaccounts"
+        self.plane.api.post(path, {"metadata": {"name": name}})
+        bind_role(self.plane, self.namespace, name, rules, service_account(self.namespace, name))
         return self.plane.kubeconfig_for(service_account=name, namespace=self.namespace)
 
     def put_pods(self, case: str) -> None:

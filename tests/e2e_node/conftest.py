@@ -12,7 +12,8 @@ import pytest
 from tests.e2e_node.page import write_page
 from tests.eventually import eventually
 from tests.live.operator.harness import condition, observed
-from tests.live.remediation.harness import RBAC, rules_of
+from tests.live.remediation.harness import rules_of
+from tests.rights import RBAC
 
 from controlplane import ControlPlane
 from controlplane.component import Component

@@ -30,7 +30,7 @@ class FakeApi:
         self.forbidden_kinds: set[str] = set()
         self._objects: dict[str, dict[tuple[str, str], dict[str, Any]]] = {"workflowreports": {}, "remediations": {}}
         self._version = 0
-        self._log: list[tuple[str, str, dict[str, Any]]] = []
+        self._log: list[tuple[int, str, str, dict[str, Any]]] = []
         self._grown = asyncio.Condition()
 
     def application(self) -> web.Application:
@@ -50,7 +50,9 @@ class FakeApi:
 
     async def delete(self, namespace: str, name: str) -> None:
         self._version += 1
-        await self._append("DELETED", "workflowreports", self._objects["workflowreports"].pop((namespace, name)))
+        document = self._objects["workflowreports"].pop((namespace, name))
+        metadata = document["metadata"] | {"resourceVersion": str(self._version)}
+        await self._append("DELETED", "workflowreports", document | {"metadata": metadata})
 
     async def end_watches(self) -> None:
         """End all watches, as the API server does after some minutes."""
@@ -58,7 +60,7 @@ class FakeApi:
 
     async def _append(self, kind: str, plural: str, document: dict[str, Any]) -> None:
         async with self._grown:
-            self._log.append((kind, plural, document))
+            self._log.append((self._version, kind, plural, document))
             self._grown.notify_all()
 
     def _refusal(self, request: web.Request) -> web.Response | None:
@@ -91,7 +93,8 @@ class FakeApi:
 
     async def _watch(self, request: web.Request, namespace: str | None, plural: str) -> web.StreamResponse:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        seen = len(self._log)
+        listed = int(request.query["resourceVersion"])
+        opened, seen = len(self._log), sum(version <= listed for version, *_ in self._log)
         response = web.StreamResponse()
         await response.prepare(request)
         self.watches[token] += 1
@@ -100,8 +103,8 @@ class FakeApi:
                 while True:
                     async with self._grown:
                         await self._grown.wait_for(lambda: len(self._log) > seen)  # noqa: B023
-                    for kind, changed, document in self._log[seen:]:
-                        if kind == "END":
+                    for number, (_, kind, changed, document) in enumerate(self._log[seen:], start=seen):
+                        if kind == "END" and number >= opened:
                             return response
                         if changed == plural and namespace in (None, document["metadata"]["namespace"]):
                             await response.write(json.dumps({"type": kind, "object": document}).encode() + b"\n")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.live.operator import harness
+from tests.rights import bind_role, user
 
 from controlplane import ControlPlane
 
@@ -36,13 +37,6 @@ def world(plane: ControlPlane, namespace: str, tmp_path: Path) -> Iterator[harne
 @pytest.fixture
 def electing(world: harness.Cluster) -> dict[str, Any]:
     """Return settings of an operator that may hold the Lease of the namespace."""
-    rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{world.namespace}"
     rule = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "patch"]}
-    world.plane.api.post(f"{rbac}/roles", {"metadata": {"name": "lease"}, "rules": [rule]})
-    binding = {
-        "metadata": {"name": "lease"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "lease"},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": harness.USER}],
-    }
-    world.plane.api.post(f"{rbac}/rolebindings", binding)
+    bind_role(world.plane, world.namespace, "lease", [rule], user(harness.USER))
     return {**harness.FAST, "leader_election": "true", "lease_namespace": world.namespace, "lease_seconds": 3}

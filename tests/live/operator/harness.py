@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 from tests.eventually import eventually
 from tests.forked import ForkedProcess, start_python
+from tests.rights import bind_role, user
 
 from controlplane import ControlPlane
 from controlplane.ports import free_ports
@@ -75,15 +76,8 @@ def grant(plane: ControlPlane) -> None:
 
 def may_read_logs(world: Cluster) -> None:
     """What the component pod-logs gives."""
-    at = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{world.namespace}"
     rule = {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]}
-    world.plane.api.post(f"{at}/roles", {"metadata": {"name": "logs"}, "rules": [rule]})
-    binding = {
-        "metadata": {"name": "logs"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "logs"},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": USER}],
-    }
-    world.plane.api.post(f"{at}/rolebindings", binding)
+    bind_role(world.plane, world.namespace, "logs", [rule], user(USER))
 
 
 @dataclass

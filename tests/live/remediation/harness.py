@@ -27,13 +27,13 @@ from tests.live.operator.harness import (
 )
 from tests.live.operator.harness import grant as grant_reporting
 from tests.remediation.documents import policy_document
+from tests.rights import bind_role, user
 
 from controlplane import ControlPlane
 
 ARGO = "/apis/argoproj.io/v1alpha1/namespaces/{}/{}"
 OWN = "/apis/wfreport.dev/v1alpha1/namespaces/{}/{}"
 PODS = "/api/v1/namespaces/{}/pods"
-RBAC = "/apis/rbac.authorization.k8s.io/v1"
 COMPONENTS = ROOT / "manifests" / "components"
 ALL_COMPONENTS = ("label-pods", "resubmit", "suspend-cron", "stop", "notify")
 ENFORCING = {**FAST, "leader_election": "true", "lease_seconds": 6, "resync_interval_seconds": 2}
@@ -67,14 +67,7 @@ def grant(plane: ControlPlane, namespace: str, *components: str) -> None:
     """Grant the operator its Lease and the rights of these components, in one namespace."""
     lease = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "patch"]}
     rules = [lease, *(rule for component in components for rule in rules_of(component))]
-    at = f"{RBAC}/namespaces/{namespace}"
-    plane.api.post(f"{at}/roles", {"metadata": {"name": "remediation"}, "rules": rules})
-    binding = {
-        "metadata": {"name": "remediation"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "remediation"},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": USER}],
-    }
-    plane.api.post(f"{at}/rolebindings", binding)
+    bind_role(plane, namespace, "remediation", rules, user(USER))
 
 
 class RemediationCluster(Cluster):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -15,7 +12,6 @@ from tests.live.operator.harness import WORKFLOWS, condition
 from tests.live.remediation.harness import (
     ARGO,
     LONG_SECONDS,
-    PODS,
     RemediationCluster,
     argo_marks,
     memory_limit_of,
@@ -27,13 +23,12 @@ from tests.live.remediation.harness import (
     simulated_pod,
     wait_for_ends,
 )
-from tests.live.remediation.test_hung_runs_live import running_step
+from tests.live.remediation.test_hung_runs_live import HELD, end_labelled
 from tests.live.remediation.webhook import webhook
 from tests.remediation.documents import RESUBMIT
 
 pytestmark = argo_marks(900)
 BEFORE = "FailedBeforeEnforced"
-HOLD = "sim.wfreport.dev/hold"
 
 POLICY: list[dict[str, Any]] = [
     {"name": "poison", "match": {"exitCodes": {"operator": "In", "values": [42]}}, "action": {"none": {}}},
@@ -64,18 +59,19 @@ def test_each_class_of_failure_gets_its_action_and_the_records_show_whether_it_h
     cluster.apply_policy(*POLICY)
     cluster.start()
     cluster.enforced()
+    keep = {"strategy": "OnWorkflowCompletion", "labelSelector": pods_without("wfreport.dev/failure-class")}
+    run(cluster, "kept", code="7", podGC=keep, podMetadata=HELD)
+    end_labelled(cluster, "kept")
     run(cluster, "oom", code="137", reason="OOMKilled")
     run(cluster, "evicted", code="137", pod="Evicted")
     run(cluster, "poison", code="42")
-    keep = pods_without("wfreport.dev/failure-class")
-    run(cluster, "kept", code="7", podGC={"strategy": "OnWorkflowCompletion", "labelSelector": keep})
 
     oom = cluster.wait_until_helped("oom")
     new = oom["status"]["resultRef"]["name"]
     assert oom["spec"]["plan"]["after"]["spec.templates[work].resources[main].limits.memory"] == "1536Mi"
     (pod,) = pods_of(cluster, new)
     assert memory_limit_of(pod) == "1536Mi"
-    assert cluster.chain_of("oom")["chain"] == ["oom", new]
+    eventually(lambda: cluster.chain_of("oom").get("chain"), lambda current: current == ["oom", new])
 
     evicted = cluster.wait_until_helped("evicted")
     assert evicted["spec"]["countsTowardLimit"] is False
@@ -156,24 +152,6 @@ def test_a_run_is_retried_in_place_by_argo_server_and_its_record_says_how_that_e
     assert [earlier["phase"] for earlier in report["status"]["runs"]] == ["Failed"]
 
 
-@contextmanager
-def argo_paused(cluster: RemediationCluster) -> Iterator[None]:
-    """Let Argo's controller notice nothing."""
-    controller = cluster.plane.components["workflow-controller"]
-    controller.signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        controller.signal(signal.SIGCONT)
-
-
-def class_label(cluster: RemediationCluster, workflow: str) -> str | None:
-    """Return the label with the class of failure of a Workflow's only pod."""
-    (pod,) = pods_of(cluster, workflow)
-    label: str | None = pod["metadata"]["labels"].get("wfreport.dev/failure-class")
-    return label
-
-
 @pytest.mark.parametrize("strategy", ["OnWorkflowCompletion", "OnPodCompletion"])
 def test_failed_pods_that_are_labelled_in_time_are_kept(cluster: RemediationCluster, strategy: str) -> None:
     """Argo decides once, when it notices a failed pod; here that is after the pod was labelled, on any machine."""
@@ -184,14 +162,8 @@ def test_failed_pods_that_are_labelled_in_time_are_kept(cluster: RemediationClus
     collected = {"strategy": strategy, "labelSelector": keep, "deleteDelayDuration": "5s"}
     names = [f"wf-{number}" for number in range(5)]
     for name in names:
-        run(cluster, name, code="7", podGC=collected, podMetadata={"annotations": {HOLD: "true"}})
-    pods = [running_step(cluster, name)["metadata"]["name"] for name in names]
-    with argo_paused(cluster):
-        for pod in pods:
-            path = f"{PODS.format(cluster.namespace)}/{pod}"
-            cluster.plane.api.patch(path, {"metadata": {"annotations": {HOLD: "false"}}})
-        for name in names:
-            eventually(partial(class_label, cluster, name), timeout_seconds=LONG_SECONDS)
+        run(cluster, name, code="7", podGC=collected, podMetadata=HELD)
+    end_labelled(cluster, *names)
     for name in names:
         eventually(partial(cluster.phase_of, name), lambda phase: phase == "Failed", timeout_seconds=LONG_SECONDS)
     # once the pod of this last Workflow is deleted, the delay has passed for all pods before it

@@ -123,7 +123,7 @@ def test_a_secret_that_is_as_large_as_can_be_is_refused_with_its_reason(
     cluster.enforced()
     cluster.fail("bad")
     assert_alive(operator, neighbour, "run")
-    assert operator.metric("wfreport_notifications_total", result="refused") >= 1
+    eventually(lambda: operator.metric("wfreport_notifications_total", result="refused"), lambda count: count >= 1)
 
 
 def full_spec() -> Json:

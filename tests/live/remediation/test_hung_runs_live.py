@@ -7,6 +7,7 @@ controller busy: it is not silent.
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -38,6 +39,8 @@ COMPLETED = "workflows.argoproj.io/completed"
 NODE_ID = "workflows.argoproj.io/node-id"
 REPORTED = "workflows.argoproj.io/report-outputs-completed"
 ENDED = {"exitCode": 0, "reason": "Completed"}
+HOLD = "sim.wfreport.dev/hold"
+HELD = {"annotations": {HOLD: "true"}}
 MUTEX = {"synchronization": {"mutexes": [{"name": "ledger"}]}}
 
 
@@ -103,16 +106,46 @@ def running_step(cluster: RemediationCluster, workflow: str) -> dict[str, Any]:
     return pod
 
 
+@contextmanager
+def argo_paused(cluster: RemediationCluster) -> Iterator[None]:
+    """Let Argo's controller notice nothing."""
+    controller = cluster.plane.components["workflow-controller"]
+    controller.signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        controller.signal(signal.SIGCONT)
+
+
+def end_labelled(cluster: RemediationCluster, *workflows: str, label: str = "wfreport.dev/failure-class") -> None:
+    """Let the held pods of Workflows end, and Argo notice that only once they are labelled.
+
+    Argo decides at that moment which pods it deletes. Without the pause, a busy machine may let it be first.
+    """
+    pods = [running_step(cluster, workflow)["metadata"]["name"] for workflow in workflows]
+    with argo_paused(cluster):
+        for pod in pods:
+            path = f"{PODS.format(cluster.namespace)}/{pod}"
+            cluster.plane.api.patch(path, {"metadata": {"annotations": {HOLD: "false"}}})
+            eventually(partial(label_of, cluster, path, label), timeout_seconds=LONG_SECONDS)
+
+
+def label_of(cluster: RemediationCluster, path: str, label: str) -> str | None:
+    """Return a label of a pod."""
+    labels: dict[str, str] = cluster.plane.api.get(path)["metadata"]["labels"]
+    return labels.get(label)
+
+
 def play(cluster: RemediationCluster, pod: dict[str, Any], *ended: str, phase: str = "Running") -> None:
     """Write the status of a pod as its kubelet does; the named containers, or all, have succeeded."""
     path = f"{PODS.format(cluster.namespace)}/{pod['metadata']['name']}"
-    current = cluster.plane.api.get(path)
+    statuses = cluster.plane.api.get(path)["status"]["containerStatuses"]
     now = rfc3339(datetime.now(UTC))
-    for status in current["status"]["containerStatuses"]:
+    for status in statuses:
         if not ended or status["name"] in ended:
             status |= {"ready": False, "state": {"terminated": {**ENDED, "startedAt": now, "finishedAt": now}}}
-    current["status"]["phase"] = phase
-    cluster.plane.api.put(f"{path}/status", current)
+    # a patch: the simulated kubelet, Argo and the operator write the pod too
+    cluster.plane.api.patch(f"{path}/status", {"status": {"containerStatuses": statuses, "phase": phase}})
 
 
 def lose_result(cluster: RemediationCluster, workflow: str) -> None:

@@ -29,7 +29,16 @@ from tests.live.remediation.harness import (
     run,
     wait_for_ends,
 )
-from tests.live.remediation.test_hung_runs_live import IMPATIENT, busy_controller, play, running_step, submit, work
+from tests.live.remediation.test_hung_runs_live import (
+    HELD,
+    IMPATIENT,
+    busy_controller,
+    end_labelled,
+    play,
+    running_step,
+    submit,
+    work,
+)
 from tests.live.remediation.webhook import webhook
 from tests.manifests.test_samples import NAMES, SAMPLES
 
@@ -135,9 +144,9 @@ def quarantine_failed_pods(cluster: RemediationCluster, _url: str, _received: Me
     enforce(cluster, "quarantine-failed-pods")
     keep = pods_without("example.com/quarantine")
     pods_gone = {"strategy": "OnWorkflowCompletion", "labelSelector": keep, "deleteDelayDuration": "5s"}
-    run(cluster, "broken", code="7", podGC=pods_gone)
+    run(cluster, "broken", code="7", podGC=pods_gone, podMetadata=HELD)
+    end_labelled(cluster, "broken", label="example.com/quarantine")
     run(cluster, "evicted", code="137", pod="Evicted", podGC=pods_gone)
-    eventually(lambda: label_of(cluster, "broken", "example.com/quarantine"), timeout_seconds=LONG_SECONDS)
     # the pod of the evicted run is not worth keeping: podGC deletes it, after the same delay
     reported(cluster, "evicted")
     eventually(lambda: not pods_of(cluster, "evicted"), timeout_seconds=LONG_SECONDS)
