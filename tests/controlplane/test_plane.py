@@ -74,7 +74,8 @@ def test_a_service_account_may_what_its_role_says_and_no_more(plane: ControlPlan
     kubeconfig = plane.kubeconfig_for(service_account="reader", namespace=namespace)
 
     as_reader = f"--kubeconfig={kubeconfig}"
-    assert plane.kubectl(as_reader, "auth", "can-i", "list", "pods").strip() == "yes"
+    # the API server sees the binding a moment after it was stored
+    eventually(lambda: plane.kubectl(as_reader, "auth", "can-i", "list", "pods", check=False).strip(), "yes".__eq__)
     assert plane.kubectl(as_reader, "auth", "can-i", "list", "secrets", check=False).strip() == "no"
 
 

@@ -73,13 +73,17 @@ def mutations(
         yield path, value, replaced(part, path, value)
 
 
-def is_stored(call: Callable[..., Any], *arguments: Any) -> bool:
-    """Make a request; return whether the API server stores what it is given."""
+def stored(call: Callable[..., Json], *arguments: Any) -> Json | None:
+    """Make a request; return the object as the API server has stored it, None if it stores no such thing."""
     try:
         # Without warnings: thousands of them are more headers than a client reads.
-        call(*arguments, fieldValidation="Ignore")
+        return call(*arguments, fieldValidation="Ignore")
     except ApiError as error:
         if error.status not in _REFUSED:
             raise
-        return False
-    return True
+        return None
+
+
+def is_stored(call: Callable[..., Json], *arguments: Any) -> bool:
+    """Make a request; return whether the API server stores what it is given."""
+    return stored(call, *arguments) is not None

@@ -57,8 +57,11 @@ def editor(installed: ControlPlane, namespace: str) -> Api:
 
 @pytest.fixture
 def enforcer(installed: ControlPlane, namespace: str) -> Api:
-    """A user who has the verb `enforce` too, as `admin` has."""
-    return user(installed, namespace, "enforcer", "wfreport-policies", "wfreport-view", "wfreport-enforce")
+    """A user who has the verb `enforce` too, as `admin` has, once the API server knows that."""
+    api = user(installed, namespace, "enforcer", "wfreport-policies", "wfreport-view", "wfreport-enforce")
+    probe = a_policy("probe", mode="Enforce")
+    eventually(lambda: status_of(api, "POST", POLICIES.format(namespace), probe, dryRun="All"), CREATED.__eq__)
+    return api
 
 
 def user(plane: ControlPlane, namespace: str, name: str, *roles: str) -> Api:
@@ -202,7 +205,9 @@ def test_the_operator_writes_the_status_of_every_policy(installed: ControlPlane,
     path = POLICIES.format(namespace)
     enforcer.post(path, a_policy("p", mode="Enforce"))
     operator = installed.api.as_user(installed.service_account_token("wfreport-system", "wfreport"))
-    assert status_of(operator, "PATCH", f"{path}/p/status", {"status": {"observedGeneration": 1}}) == CREATED
+    status = {"status": {"observedGeneration": 1}}
+    # nothing of the role is in force before the API server has seen it
+    eventually(lambda: status_of(operator, "PATCH", f"{path}/p/status", status), CREATED.__eq__)
 
 
 @pytest.mark.cluster

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.eventually import eventually
 from tests.objects import a_remediation
 
 from controlplane import Api, ApiError, ControlPlane
@@ -46,7 +47,9 @@ LEASE: set[Right] = {("coordination.k8s.io", "leases", verb) for verb in ("get",
 def operator(plane: ControlPlane) -> Api:
     """Return a client with the permissions of the installed operator: with the token of its ServiceAccount."""
     plane.kubectl("apply", "--server-side", "-k", OVERLAYS / "default")
-    return plane.api.as_user(plane.service_account_token(SYSTEM, "wfreport"))
+    api = plane.api.as_user(plane.service_account_token(SYSTEM, "wfreport"))
+    wait_for(REPORTING | LOGS | LEASE, api, SYSTEM)
+    return api
 
 
 @pytest.fixture
@@ -84,6 +87,11 @@ def rights(api: Api, namespace: str) -> set[Right]:
         for verb in rule["verbs"]
         if group not in {"authorization.k8s.io", "authentication.k8s.io"}
     }
+
+
+def wait_for(expected: set[Right], api: Api, namespace: str) -> set[Right]:
+    """Return the permissions once the API server, which sees bindings one by one, grants at least the expected ones."""
+    return eventually(lambda: rights(api, namespace), lambda granted: granted >= expected)
 
 
 def is_allowed(api: Api, verb: str, resource: str, *, namespace: str = "", group: str = "") -> bool:
@@ -197,7 +205,8 @@ def test_the_operator_cannot_touch_pods_or_read_secrets(operator: Api, namespace
 def test_the_namespaced_install_has_the_same_rights_in_its_namespace_and_none_elsewhere(
     tenant: Api, namespace: str
 ) -> None:
-    assert rights(tenant, namespace) == REPORTING | LOGS | LEASE
+    expected = REPORTING | LOGS | LEASE
+    assert wait_for(expected, tenant, namespace) == expected
     assert rights(tenant, "default") == set()
     assert not is_allowed(tenant, "list", "workflows", group="argoproj.io")
 
@@ -208,7 +217,8 @@ def test_every_component_works_in_one_namespace_and_grants_nothing_elsewhere(
 ) -> None:
     components = [f"remediate-{action}" for action in GRANTED]
     tenant = install_in(plane, namespace, tmp_path, *components, "argo-server", "network-policy")
-    assert rights(tenant, namespace) == REPORTING | LOGS | LEASE | set().union(*GRANTED.values())
+    expected = REPORTING | LOGS | LEASE | set().union(*GRANTED.values())
+    assert wait_for(expected, tenant, namespace) == expected
     assert rights(tenant, "default") == set()
 
 
@@ -262,7 +272,7 @@ def test_each_action_has_a_component_that_grants_its_rights_only(
     }
     plane.api.post(f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings", binding)
     trial = plane.api.as_user(plane.service_account_token(namespace, "trial"))
-    assert rights(trial, namespace) == REPORTING | granted
+    assert wait_for(REPORTING | granted, trial, namespace) == REPORTING | granted
 
 
 @pytest.mark.cluster
@@ -293,7 +303,10 @@ def test_the_live_page_has_no_rights_no_token_and_a_restricted_pod(
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     plane.api.patch(f"/api/v1/namespaces/{namespace}", {"metadata": {"labels": labels}})
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "trial"}, "spec": spec}
-    admitted = plane.api.post(f"/api/v1/namespaces/{namespace}/pods", pod, dryRun="All")
+    path = f"/api/v1/namespaces/{namespace}/pods"
+    lax = pod | {"spec": spec | {"securityContext": {}}}
+    eventually(lambda: status_of(plane.api, "POST", path, lax, query={"dryRun": "All"}), FORBIDDEN.__eq__)
+    admitted = plane.api.post(path, pod, dryRun="All")
     assert [volume["name"] for volume in admitted["spec"]["volumes"]] == ["kubernetes-ca"]
 
 
@@ -314,7 +327,8 @@ def test_approvers_may_do_little_else(plane: ControlPlane, namespace: str) -> No
     }
     plane.api.post(f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings", binding)
     approver = plane.api.as_user(plane.service_account_token(namespace, "approver"))
-    assert rights(approver, namespace) == {
+    expected = {
         *(("wfreport.dev", "remediations", verb) for verb in ("get", "list", "watch", "delete")),
         ("wfreport.dev", "remediations/status", "patch"),
     }
+    assert wait_for(expected, approver, namespace) == expected

@@ -203,13 +203,17 @@ async def test_what_another_leader_abandoned_stays_so() -> None:
 async def test_after_deaths_without_a_mark_every_reconcile_is_marked_until_the_operator_has_run_for_a_while(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(quarantine, "CALM_SECONDS", 0.5)
-    world = World(LeaseRecord(unexplained_deaths=DEATHS_TO_MARK_ALL - 1))
+    inherited = LeaseRecord(unexplained_deaths=DEATHS_TO_MARK_ALL - 1)
+    world = World(inherited)
     async with world.working():
         world.add(NEIGHBOUR)
         await eventually_async(lambda: world.reconciled == ["neighbour"])
         assert world.marks_during("neighbour") == [("neighbour", MarkReason.UNEXPLAINED_DEATHS)]
-        await eventually_async(lambda: not world.in_flight.is_restricted)
+    monkeypatch.setattr(quarantine, "CALM_SECONDS", 0.01)
+    calm = World(inherited)
+    assert calm.in_flight.is_restricted
+    async with calm.working():
+        await eventually_async(lambda: not calm.in_flight.is_restricted)
 
 
 async def test_a_key_that_was_heavy_is_marked_before_its_next_reconcile() -> None:

@@ -116,7 +116,7 @@ class RecordedKopf:
                 )
             )
             with suppress(AssertionError):  # the tests say what is missing
-                await eventually_async(lambda: len(self.watched_from) > 1 or running.done(), timeout_seconds=10)
+                await eventually_async(lambda: len(self.watched_from) > 1 or running.done())
             stop.set()
             await running
 

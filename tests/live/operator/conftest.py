@@ -39,4 +39,4 @@ def electing(world: harness.Cluster) -> dict[str, Any]:
     """Return settings of an operator that may hold the Lease of the namespace."""
     rule = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "patch"]}
     bind_role(world.plane, world.namespace, "lease", [rule], user(harness.USER))
-    return {**harness.FAST, "leader_election": "true", "lease_namespace": world.namespace, "lease_seconds": 3}
+    return {**harness.FAST, "leader_election": "true", "lease_namespace": world.namespace, "lease_seconds": 15}

@@ -32,6 +32,9 @@ REPORTS = "/apis/wfreport.dev/v1alpha1/namespaces/{}/workflowreports"
 COMPLETED = "workflows.argoproj.io/completed"
 PHASE = "workflows.argoproj.io/phase"
 T0 = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+AWAITING = ("True", "AwaitingWorkflow")
+"""Condition Ready of a report whose Workflow does not exist: from now on, the operator knows the report."""
+
 FAST = {
     "polls_per_second": 100,
     "poll_interval_min_seconds": 0.5,
@@ -100,8 +103,9 @@ class RunningOperator:
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of a metric's samples that have these labels."""
-        total = 0.0
-        for line in self.answer("/metrics").splitlines():
+        total, served = 0.0, self.answer("/metrics")
+        assert served, "it serves no metrics, which is not the same as 0"
+        for line in served.splitlines():
             sample, _, value = line.rpartition(" ")
             if sample.partition("{")[0] == name and all(f'{key}="{label}"' in sample for key, label in labels.items()):
                 total += float(value)

@@ -176,7 +176,9 @@ def test_logs_that_may_not_be_read_are_reported_missing_with_the_reason(
 
 def test_a_pod_deleted_before_the_operator_started_is_reported_missing(installed: Cluster) -> None:
     submit(installed, "etl", exit_code="3")
-    eventually(lambda: [pod["metadata"]["name"] for pod in pods(installed)])
+    # not "once a pod was seen": it may come and go between two looks
+    path = f"{WORKFLOWS.format(installed.namespace)}/etl"
+    eventually(lambda: installed.plane.api.get(path).get("status", {}).get("finishedAt"), timeout_seconds=60)
     eventually(lambda: pods(installed), lambda left: not left, timeout_seconds=60)
     installed.start_operator(**FAST)
     report = complete_report_of(installed, "etl")

@@ -41,6 +41,12 @@ GREEDY = "def explode():\n    taken = []\n    while True:\n        taken.append(
 SUDDEN = "def explode():\n    os.kill(os.getpid(), 9)\n"
 
 
+@pytest.fixture
+def electing(electing: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings with a Lease that soon expires, since its holders are killed here."""
+    return electing | {"lease_seconds": 3}
+
+
 def record(world: Cluster) -> dict[str, Any]:
     """What the Lease has about reconciles."""
     leases = world.plane.api.get(LEASES.format(world.namespace))["items"]
@@ -103,7 +109,7 @@ def test_a_workflow_that_blocks_the_loop_for_ever_is_named_tried_alone_and_aband
     assert "when this report is deleted" in message
     (event,) = world.events_about(report["metadata"]["name"])
     assert event["reason"] == "ReconcileAbandoned"
-    assert third.metric("wfreport_reconciles_abandoned_total", controller="report") == 1
+    eventually(lambda: third.metric("wfreport_reconciles_abandoned_total", controller="report") == 1)
     world.create_workflow("neighbour-12", phase="Failed", failed=True)
     eventually(lambda: is_current(world, "neighbour-12"))
     eventually(lambda: record(world) == {})

@@ -25,7 +25,7 @@ def test_a_step_whose_pod_is_gone_is_reported_until_the_run_goes_on(world: Clust
     assert condition(report, "RunStalled") == ("True", "PodGone")
     assert condition(report, "Ready") == ("True", "ReportCurrent")
     assert (report["status"]["reason"], report["status"]["step"]) == ("PodGone", "step-0")
-    assert operator.metric("wfreport_stalled_runs", reason="PodGone") == 1
+    eventually(lambda: operator.metric("wfreport_stalled_runs", reason="PodGone") == 1)
     (event,) = [one for one in world.events_about(report["metadata"]["name"]) if one["reason"] == "PodGone"]
     assert event["type"] == "Warning"
     world.update_workflow("etl", phase="Succeeded", nodes=1)
@@ -33,7 +33,7 @@ def test_a_step_whose_pod_is_gone_is_reported_until_the_run_goes_on(world: Clust
         lambda: world.report_of("etl"), lambda report: stalled_reason(report) is None, timeout_seconds=60
     )
     assert "RunStalled" not in [one["type"] for one in ended["status"]["conditions"]]
-    assert operator.metric("wfreport_stalled_runs") == 0
+    eventually(lambda: operator.metric("wfreport_stalled_runs") == 0)
 
 
 def a_collector(world: Cluster, workflow: str) -> str:

@@ -24,9 +24,7 @@ def test_a_report_is_created_follows_its_workflow_and_is_final_at_its_end(world:
     eventually(lambda: observed(world.report_of("etl")), lambda result: result.get("progress") == "1/3")
     assert "resourceVersion" not in observed(world.report_of("etl"))
     ended = world.update_workflow("etl", phase="Failed", failed=True)
-    final = eventually(
-        lambda: world.report_of("etl"), lambda report: observed(report).get("phase") == "Failed", timeout_seconds=5
-    )
+    final = eventually(lambda: world.report_of("etl"), lambda report: observed(report).get("phase") == "Failed")
     assert observed(final)["resourceVersion"] == ended["metadata"]["resourceVersion"]
     assert final["status"]["failures"][0]["displayName"] == "step-2"
     assert operator.stop() == 0

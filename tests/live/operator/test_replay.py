@@ -137,12 +137,12 @@ async def check(world: Cluster, cases: tuple[str, ...]) -> None:
 
 
 def is_final(world: Cluster, case: str, report: dict[str, Any]) -> bool:
-    """Return whether the report is about the present version of the Workflow."""
+    """Return whether the report is about the present version of the Workflow, with what its pods have shown."""
     if case == DELETED:
         return condition(report, "Succeeded")[0] == "False"
     version: str = world.workflow(case)["metadata"]["resourceVersion"]
     reported: str | None = observed(report).get("resourceVersion")
-    return reported == version
+    return reported == version and condition(report, "EvidenceComplete")[0] != "Unknown"
 
 
 def content_of(report: dict[str, Any]) -> dict[str, Any]:

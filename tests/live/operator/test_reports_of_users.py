@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from tests.eventually import eventually
-from tests.live.operator.harness import FAST, REPORTS, Cluster, condition, observed
+from tests.live.operator.harness import AWAITING, FAST, REPORTS, Cluster, condition, observed
 
 pytestmark = pytest.mark.cluster
 PACE = FAST | {
@@ -12,10 +14,15 @@ PACE = FAST | {
 }
 
 
+def apply_ahead(world: Cluster, name: str, workflow: str) -> None:
+    """Apply a report before its Workflow, and wait until the operator knows it: events of kinds come in any order."""
+    world.apply_report(name, workflow)
+    eventually(lambda: condition(world.report_of(workflow), "Ready"), AWAITING.__eq__)
+
+
 def test_a_report_applied_before_its_workflow_waits_for_it_and_is_the_only_one(world: Cluster) -> None:
     world.start_operator(**PACE)
-    world.apply_report("mine", "etl")
-    eventually(lambda: condition(world.report_of("etl"), "Ready"), lambda value: value == ("True", "AwaitingWorkflow"))
+    apply_ahead(world, "mine", "etl")
     workflow = world.create_workflow("etl", phase="Running", done=1)
     report = eventually(lambda: world.report_of("etl"), lambda report: observed(report).get("phase") == "Running")
     assert (report["metadata"]["name"], observed(report)["uid"]) == ("mine", workflow["metadata"]["uid"])
@@ -43,14 +50,12 @@ def test_a_report_with_another_uid_is_not_bound_to_a_workflow_of_that_name(world
     eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Succeeded")
     world.apply_report("mine", "etl", uid="00000000-0000-0000-0000-000000000000")
     mine = f"{REPORTS.format(world.namespace)}/mine"
-    eventually(
-        lambda: condition(world.plane.api.get(mine), "Ready"), lambda value: value == ("True", "AwaitingWorkflow")
-    )
+    eventually(lambda: condition(world.plane.api.get(mine), "Ready"), AWAITING.__eq__)
 
 
 def test_a_bound_report_never_rebinds(world: Cluster) -> None:
     world.start_operator(**PACE)
-    world.apply_report("mine", "etl")
+    apply_ahead(world, "mine", "etl")
     first = world.create_workflow("etl", phase="Succeeded")
     eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Succeeded")
     world.delete_workflow("etl")
@@ -67,11 +72,14 @@ def test_a_bound_report_never_rebinds(world: Cluster) -> None:
 def test_applying_the_same_file_again_changes_nothing(world: Cluster) -> None:
     operator = world.start_operator(**PACE)
     world.create_workflow("etl", phase="Succeeded")
+    eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Succeeded")
     world.apply_report("mine", "etl", pinned=True, ttlSecondsAfterFinished=60)
     mine = f"{REPORTS.format(world.namespace)}/mine"
     before = eventually(lambda: world.plane.api.get(mine), lambda report: observed(report).get("phase") == "Succeeded")
-    eventually(lambda: [observed(r).get("phase") for r in world.reports_of("etl")], ["Succeeded", "Succeeded"].__eq__)
-    written = eventually(lambda: operator.metric("wfreport_reports_written_total"), lambda count: count >= 2)
+    patched = partial(world.requests, verb="patch", resource="workflowreports/status")
+    written = eventually(
+        lambda: operator.metric("wfreport_reports_written_total"), lambda count: count == len(patched()) >= 2
+    )
     for _ in range(5):
         world.apply_report("mine", "etl", pinned=True, ttlSecondsAfterFinished=60)
     after = world.plane.api.get(mine)
@@ -112,7 +120,7 @@ def test_a_changed_spec_is_observed_even_after_the_workflow_was_deleted(world: C
 
 def test_when_a_users_report_is_deleted_an_automatic_one_takes_its_place(world: Cluster) -> None:
     world.start_operator(**PACE)
-    world.apply_report("mine", "etl")
+    apply_ahead(world, "mine", "etl")
     workflow = world.create_workflow("etl", phase="Failed", failed=True)
     eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Failed")
     world.plane.kubectl("delete", "wfr", "-n", world.namespace, "mine")
@@ -147,7 +155,7 @@ def test_beyond_the_maximum_of_a_namespace_reports_are_not_followed_and_one_even
     eventually(lambda: operator.metric("wfreport_reports_ignored"), lambda count: count == 5)
     assert len(_followed(world)) == 3
     path = f"/api/v1/namespaces/{world.namespace}/events"
-    events = world.plane.api.get(path, fieldSelector="reason=TooManyReports")["items"]
+    events = eventually(lambda: world.plane.api.get(path, fieldSelector="reason=TooManyReports")["items"])
     assert len(events) == 1
     for name in _followed(world)[:2]:
         world.plane.api.delete(f"{REPORTS.format(world.namespace)}/{name}")

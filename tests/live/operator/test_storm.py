@@ -138,16 +138,25 @@ def requests(world: Cluster, since: int) -> collections.Counter[str]:
     return counts
 
 
+def position_after(world: Cluster, operator: RunningOperator, outcome: str, *, count: int = 1) -> int:
+    """Wait for the end of so many reconciles, and return where the audit log is then: it has all their requests.
+
+    A report can be read before the request that wrote it is in the log.
+    """
+    eventually(lambda: operator.metric("wfreport_reconciles_total", outcome=outcome) >= count)
+    return world.audit_position()
+
+
 def test_one_failing_pod_costs_a_handful_of_requests(world: Cluster, storm: Storm) -> None:
     storm.calm.set()
     workflow = world.create_workflow("etl")
     storm.make_pod("etl-load", workflow)
-    world.start_operator(debounce_seconds=0.1)
-    eventually(lambda: world.report_of("etl"))
-    since = world.audit_position()
+    operator = world.start_operator(debounce_seconds=0.1)
+    since = position_after(world, operator, "running")
     storm.fail_pod("etl-load")
     storm.fail_workflow(world.workflow("etl"), ["etl-load"])
     report = complete_report_of(world, "etl")
+    position_after(world, operator, "completed")
     counts = requests(world, since)
     assert report["status"]["failures"][0]["logTail"]["text"] == "row 7 is bad\nboom"
     assert counts.pop("get pods/log") == 1
@@ -162,14 +171,15 @@ def test_one_failing_pod_costs_a_handful_of_requests(world: Cluster, storm: Stor
 def test_a_log_that_arrives_after_the_end_costs_one_more_reconcile(world: Cluster, storm: Storm) -> None:
     workflow = world.create_workflow("etl")
     storm.make_pod("etl-load", workflow)
-    world.start_operator(debounce_seconds=0.1)
+    operator = world.start_operator(debounce_seconds=0.1)
     eventually(lambda: world.report_of("etl"))
     storm.fail_pod("etl-load")
     storm.fail_workflow(world.workflow("etl"), ["etl-load"])
     eventually(lambda: condition(world.report_of("etl"), "EvidenceComplete"), ("Unknown", "CapturePending").__eq__)
-    since = world.audit_position()
+    since = position_after(world, operator, "completed")
     storm.calm.set()
     report = complete_report_of(world, "etl")
+    position_after(world, operator, "completed", count=2)
     counts = requests(world, since)
     assert report["status"]["failures"][0]["logTail"]["text"] == "row 7 is bad\nboom"
     assert counts.pop("get workflows") == 1
