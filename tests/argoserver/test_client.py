@@ -49,13 +49,15 @@ async def _get(url: str, watcher: Watcher, **given: object) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "fault", [RESET, Reply(503, b"overloaded"), Reply(500, b"{}"), HANG], ids=["reset", "503", "500", "hang"]
+    ("fault", "timeout_seconds"),
+    [(RESET, 60), (Reply(503, b"overloaded"), 60), (Reply(500, b"{}"), 60), (HANG, 1)],
+    ids=["reset", "503", "500", "hang"],
 )
-async def test_transient_errors_are_retried_with_growing_pauses(fault: Reply) -> None:
+async def test_transient_errors_are_retried_with_growing_pauses(fault: Reply, timeout_seconds: float) -> None:
     answer, requests = sequence(fault, fault, OK)
     watcher = Watcher()
     async with serving(answer) as url:
-        assert await _get(url, watcher, timeout_seconds=0.2) == OK.body
+        assert await _get(url, watcher, timeout_seconds=timeout_seconds) == OK.body
     assert len(requests) == 3
     assert watcher.slept == [0.5, 1.0]
     assert watcher.codes[-1] == "version 200"
@@ -216,16 +218,18 @@ async def test_an_expired_token_is_not_sent(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "words"),
+    ("body", "words", "seconds"),
     [
-        (f"echo {TOKEN} >&2; exit 3", "failed with exit code 3"),
-        ("true", "provides no token"),
-        (f"echo {TOKEN}; echo {TOKEN}", "not provide a token: one line"),
-        ("sleep 60", "did not end within"),
+        (f"echo {TOKEN} >&2; exit 3", "failed with exit code 3", 60),
+        ("true", "provides no token", 60),
+        (f"echo {TOKEN}; echo {TOKEN}", "not provide a token: one line", 60),
+        ("sleep 60", "did not end within", 1),
     ],
 )
-async def test_an_error_of_a_command_shows_neither_arguments_nor_output(tmp_path: Path, body: str, words: str) -> None:
-    tokens = TokenCommand(script(tmp_path, body), clock=lambda: NOW, seconds=1)
+async def test_an_error_of_a_command_shows_neither_arguments_nor_output(
+    tmp_path: Path, body: str, words: str, seconds: float
+) -> None:
+    tokens = TokenCommand(script(tmp_path, body), clock=lambda: NOW, seconds=seconds)
     with pytest.raises(ServerUnauthorizedError, match=words) as error:
         await tokens.token()
     assert TOKEN not in str(error.value)

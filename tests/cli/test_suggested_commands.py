@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+from functools import partial
 from typing import Any
 
 import pytest
 from tests.cli.workspace import PODS, WORKFLOWS, Workspace
+from tests.eventually import eventually
 
 from wfreport.api.classes import Confidence, FailureClass, Owner, Role
 from wfreport.api.report import Failure, ObservedWorkflow, ReportStatus
@@ -94,11 +96,12 @@ def test_a_step_may_do_what_was_denied_once_the_commands_have_run(workspace: Wor
     for step in steps:
         if step.line.startswith("kubectl create"):
             kubectl(workspace, step.line)
-    asked = line_of(steps, "kubectl auth can-i").replace(":default", ":load")
-    assert kubectl(workspace, asked) == "yes\n"
-    for verb in ("create", "patch"):
-        asked = f"kubectl auth can-i {verb} workflowtaskresults.argoproj.io --as system:serviceaccount:{namespace}:load"
-        assert kubectl(workspace, f"{asked} -n {namespace}") == "yes\n"
+    account = f"--as system:serviceaccount:{namespace}:load -n {namespace}"
+    for asked in (
+        line_of(steps, "kubectl auth can-i").replace(":default", ":load"),
+        *(f"kubectl auth can-i {verb} workflowtaskresults.argoproj.io {account}" for verb in ("create", "patch")),
+    ):
+        eventually(partial(kubectl, workspace, asked), "yes\n".__eq__)  # the API server learns of roles by a watch
 
 
 def test_a_pod_of_a_run_that_hangs_is_deleted_only_if_it_exists(workspace: Workspace) -> None:

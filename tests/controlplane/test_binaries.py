@@ -12,7 +12,6 @@ from controlplane.argo import PROGRAMS, ArgoRelease, argo_cached, argo_release
 from controlplane.argo_module import EDITS, copy_edited
 from controlplane.binaries import binary, cached_path, kubectl, module_version, source_digest
 from controlplane.golang import find_go, required_version
-from controlplane.ports import free_ports
 
 
 def _program(path: Path, script: str = "exit 0") -> Path:
@@ -127,7 +126,3 @@ def test_the_newest_go_that_any_module_requires_is_required(tmp_path: Path, monk
         (tmp_path / name / "go.mod").write_text(f"module x\n\ngo {version}\n")
     monkeypatch.setattr("controlplane.golang.MODULES_DIR", tmp_path)
     assert required_version() == (1, 26, 0)
-
-
-def test_ports_differ() -> None:
-    assert len(set(free_ports(50))) == 50
