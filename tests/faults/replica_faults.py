@@ -51,10 +51,5 @@ def _takeover_seconds(world: World, end: Callable[[RunningOperator], object]) ->
     began = time.monotonic()
     end(leader)
     # the process that replaces a killed one is a candidate as well
-    eventually(lambda: any(leads(other) for other in world.replicas if other is not leader), interval_seconds=0.05)
+    eventually(lambda: any(other.leads() for other in world.replicas if other is not leader), interval_seconds=0.05)
     return time.monotonic() - began
-
-
-def leads(replica: RunningOperator) -> bool:
-    """Return whether a replica holds the Lease."""
-    return replica.metric("wfreport_leading") == 1

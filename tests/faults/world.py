@@ -98,7 +98,7 @@ class World:
     def leader(self) -> RunningOperator | None:
         """Return the replica that leads, if one of those that answer does."""
         for replica in self.replicas:
-            if replica.process.poll() is None and replica.metric("wfreport_leading") == 1:
+            if replica.process.poll() is None and replica.leads():
                 return replica
         return None
 

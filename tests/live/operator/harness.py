@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from tests.eventually import eventually
 from tests.forked import ForkedProcess, start_python
-from tests.rights import bind_role, user
+from tests.rights import bind_role, is_allowed, user
 
 from controlplane import ControlPlane
 from controlplane.ports import free_ports
@@ -75,6 +75,7 @@ def grant(plane: ControlPlane) -> None:
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": USER}],
     }
     plane.api.post("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", binding)
+    eventually(lambda: is_allowed(plane, "default", role["rules"][0], user(USER)))
 
 
 def may_read_logs(world: Cluster) -> None:
@@ -110,6 +111,10 @@ class RunningOperator:
             if sample.partition("{")[0] == name and all(f'{key}="{label}"' in sample for key, label in labels.items()):
                 total += float(value)
         return total
+
+    def leads(self) -> bool:
+        """Whether it holds the Lease; it does not while it serves nothing."""
+        return "\nwfreport_leading 1.0\n" in self.answer("/metrics")
 
     def ready(self) -> bool:
         """What /readyz says."""
