@@ -20,13 +20,13 @@ from wfreport.app.remediation import Dependencies, RemediationController, create
 from wfreport.app.shared import KubeResources, TimeSource
 from wfreport.cache.policies import PolicyCache
 from wfreport.cache.remediation import RemediationCache, RemediationIndex, RunHistory
-from wfreport.cache.reports import ReportCache, entry_of
+from wfreport.cache.reports import ReportCache, ReportEntry, entry_of
 from wfreport.core.record.notification import Notification
 from wfreport.core.redact.redactor import Redactor
 from wfreport.core.render.gone import render_deleted
 from wfreport.core.render.status import render_status
 from wfreport.core.snapshot.decode import decode_workflow
-from wfreport.core.snapshot.model import RenderOptions
+from wfreport.core.snapshot.model import RenderOptions, Snapshot
 from wfreport.kube.events import Events
 from wfreport.kube.objects import NamespacedName
 from wfreport.kube.pods import Pods
@@ -97,6 +97,7 @@ class InMemoryOperator:
         time = TimeSource(clock, clock.seconds, lambda: 1.0)
         self.cache = cache = RemediationCache(PolicyCache(50), RemediationIndex(), RunHistory(), self.report_cache)
         queues = create_remediation_queues(time)
+        handlers = RemediationEventHandlers(cache, queues)
         self.writer = ReportWriter(
             reports=self.reports,
             events=events,
@@ -106,7 +107,8 @@ class InMemoryOperator:
             clock=clock,
             hooks=WriteHooks(
                 lambda _: None,
-                RemediationEventHandlers(cache, queues).report_written,
+                handlers.report_written,
+                handlers.report_unchanged,
                 is_remediated=cache.is_relevant,
             ),
         )
@@ -149,7 +151,10 @@ class InMemoryOperator:
         entry = entries[0] if entries else await self.writer.create(workflow)
         if entry.observed_version == workflow.metadata.resource_version:
             return  # the report is final
-        stored = await self.writer.stored(entry)
+        await self._update(snapshot, entry)
+
+    async def _update(self, snapshot: Snapshot, entry: ReportEntry) -> None:
+        stored, workflow = await self.writer.stored(entry), snapshot.workflow
         status = render_status(
             snapshot,
             stored=stored.status,
@@ -165,6 +170,14 @@ class InMemoryOperator:
         stalled = Stalled(reason=reason, since_at=since_at) if reason and not is_over else None
         status = status.changed(stalled=stalled)  # nobody inspects pods here, and rendering keeps what is stored
         await self.writer.apply(stored, status, is_final=workflow.status.is_completed)
+
+    async def read_reports(self) -> None:
+        """Read the reports that another process has changed, and bring them up to date, as an event of each does."""
+        async for head in self.reports.list_heads():
+            entry = entry_of(head)
+            if entry != self.report_cache.get(entry.key):
+                self.report_cache.put(entry)
+                await self._update(decode_workflow(self.api.objects["workflows", NS, entry.workflow_name]), entry)
 
     def deliver_events(self) -> None:
         """Enqueue every policy and Remediation, as an event about each would."""

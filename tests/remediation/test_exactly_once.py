@@ -12,7 +12,7 @@ import pytest
 from tests.examples import steps
 from tests.remediation.documents import RESUBMIT
 from tests.remediation.fake_api import Clock, FakeApi, KilledError
-from tests.remediation.in_memory import HOOK, NS, Inbox, InMemoryOperator, end, fail, hang, policy
+from tests.remediation.in_memory import HOOK, NS, Inbox, InMemoryOperator, end, fail, hang, policy, workflow
 
 from wfreport.kube.errors import ApiError, ConflictError, ServerError, ThrottledError, UnreachableError
 
@@ -244,6 +244,33 @@ def test_two_replicas_that_both_believe_they_lead_resubmit_once() -> None:
         return scenario
 
     assert_exactly_once(asyncio.run(run()), "two replicas")
+
+
+def test_a_leader_that_ends_a_report_after_its_successor_has_started_keeps_no_run_from_its_action() -> None:
+    """It was paused past its Lease, goes on, writes once more, and exits. Its successor finds nothing to write."""
+
+    async def run() -> Scenario:
+        scenario = Scenario()
+        await scenario.work_until_idle()
+        scenario.clock.advance(60)
+        scenario.api.create("workflows", NS, workflow("etl", "Running", clock=scenario.clock))
+        await scenario.operator.reconcile_workflows()
+        paused, scenario.operator = scenario.operator, InMemoryOperator(scenario.api, scenario.clock)
+        await scenario.operator.start()
+        await scenario.operator.work()
+        end(scenario.api, "etl", "Failed", scenario.clock)
+        await paused.reconcile_workflows()
+        await scenario.operator.read_reports()
+        for _ in range(3):
+            await scenario.operator.reconcile_workflows()
+            scenario.operator.deliver_events()
+            await scenario.operator.work()
+            scenario.clock.advance(10)
+        assert len(scenario.new_runs()) == 1, "before it is started again"
+        await scenario.end_new_run()
+        return scenario
+
+    assert_exactly_once(asyncio.run(run()), "a leader that writes once more")
 
 
 def test_notifications_are_sent_at_least_once_with_the_same_id_wherever_it_is_killed() -> None:

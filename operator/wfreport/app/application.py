@@ -166,6 +166,7 @@ class Operator:
             shared,
             remediation_handlers.report_written,
             tracing.report_written,
+            on_unchanged=remediation_handlers.report_unchanged,
             is_remediated=remediations.is_relevant,
         )
         reconciler = build_reconciler(shared, writer, capturer, fetcher)

@@ -120,7 +120,10 @@ def build_argo_server_fetcher(
 
 
 def build_report_writer(
-    shared: Shared, *on_written: Callable[[StoredReport], None], is_remediated: Callable[[str], bool]
+    shared: Shared,
+    *on_written: Callable[[StoredReport], None],
+    on_unchanged: Callable[[StoredReport], None],
+    is_remediated: Callable[[str], bool],
 ) -> ReportWriter:
     """Build the only writer of reports; each of ``on_written`` is called with each report whose status was written."""
 
@@ -139,6 +142,7 @@ def build_report_writer(
         hooks=WriteHooks(
             on_overtaken=shared.requests.enqueue_report,
             on_written=notify,
+            on_unchanged=on_unchanged,
             announce_silence=shared.activity.announce,
             is_remediated=is_remediated,
         ),

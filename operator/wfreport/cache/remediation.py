@@ -172,13 +172,15 @@ class RunHistory:
         self._verdicts: dict[str, dict[NamespacedName, dict[LockClass, tuple[PolicyVerdict, ...]]]] = {}
         self._runs_in: dict[str, tuple[Run, ...]] = {}
 
-    def put(self, report: WorkflowReport) -> None:
-        """Add or replace the runs that a report describes."""
+    def put(self, report: WorkflowReport) -> bool:
+        """Add or replace the runs that a report describes. Return whether they have changed."""
         key = (report.metadata.namespace, report.metadata.name)
         runs, reports = tuple(runs_of(report)), self._runs.setdefault(key[0], {})
-        if reports.get(key) != runs:
-            reports[key] = runs
-            self._runs_in.pop(key[0], None)
+        if reports.get(key) == runs:
+            return False
+        reports[key] = runs
+        self._runs_in.pop(key[0], None)
+        return True
 
     def remove(self, key: NamespacedName) -> None:
         """Forget the runs and verdicts of a report."""

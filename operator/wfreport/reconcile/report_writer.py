@@ -48,18 +48,25 @@ def _never(_: str) -> bool:
     return False
 
 
+def _ignore(_: StoredReport) -> None:
+    pass
+
+
 class WriteHooks(Struct, frozen=True):
     """Functions to call after writes.
 
     Attributes:
         on_overtaken: called with a report that another client changed during our write.
         on_written: called with each report whose status was written.
+        on_unchanged: called with each final report that has its status already. This process need not have written
+            it: a leader that was paused past its Lease may write once more after its successor has started.
         announce_silence: returns whether the silence of Argo's controller is yet to be announced.
         is_remediated: returns whether remediation reads the reports of a namespace.
     """
 
     on_overtaken: Callable[[NamespacedName], None]
     on_written: Callable[[StoredReport], None]
+    on_unchanged: Callable[[StoredReport], None] = _ignore
     announce_silence: Callable[[], bool] = _always
     is_remediated: Callable[[str], bool] = _never
 
@@ -161,6 +168,8 @@ class ReportWriter:
         if status.dump_json() == report.status_json and not report.head.forged:
             self._metrics.reports_skipped.inc()
             self._confirm(name, report)
+            if is_final:
+                self._hooks.on_unchanged(report)
         else:
             await self._warn(report, status)
             await self._record_events(report, status)

@@ -78,6 +78,12 @@ class RemediationEventHandlers:
             self._cache.runs.put(report_of(stored))
             self._queues.runs.add((meta.namespace, meta.name), Priority.URGENT)
 
+    def report_unchanged(self, stored: StoredReport) -> None:
+        """Enqueue a final report whose run is not known as it is: another process has written it."""
+        meta = stored.head.metadata
+        if self._cache.is_relevant(meta.namespace) and self._cache.runs.put(report_of(stored)):
+            self._queues.runs.add((meta.namespace, meta.name), Priority.URGENT)
+
 
 class RemediationReader:
     """Reads Remediations that have changed into the cache."""
