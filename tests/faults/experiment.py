@@ -104,5 +104,6 @@ def undergo(
         recovery_seconds = world.recover(load)
     after = world.holdings()
     assert world.created_twice() == []
-    assert growth_problems(before, after) == []
+    grown = growth_problems(before, after)
+    assert grown == [], grown
     return Row(name, load.created, load.failed, tuple(world.exits), recovery_seconds, before, after)

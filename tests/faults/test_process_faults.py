@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -34,9 +33,9 @@ class _ShiftedClock(_datetime.datetime):
 _clock.datetime = _ShiftedClock
 """
 _GREEDY = """
-import pathlib as _pathlib, threading as _threading, time as _time
+import os as _os, pathlib as _pathlib, threading as _threading, time as _time
 def _take():
-    while not _pathlib.Path({path!r}).exists():
+    while _pathlib.Path({path!r}).read_text() != str(_os.getpid()):
         _time.sleep(0.1)
     taken = []
     while True:
@@ -44,6 +43,7 @@ def _take():
         _time.sleep(0.02)
 _threading.Thread(target=_take, daemon=True).start()
 """
+"""Takes memory without end in the process that a file names. The one that is started after it takes none."""
 
 
 @pytest.mark.parametrize("hours", [1, -1])
@@ -84,6 +84,8 @@ def test_kills(plane: ControlPlane, tmp_path: Path, table: Table) -> None:
 def test_memory_runs_out(plane: ControlPlane, tmp_path: Path, table: Table) -> None:
     """Kill the process when it holds 512 MiB, as the kernel does; no right to write cgroups is needed."""
     starved = tmp_path / "starved"
+    starved.write_text("")
+    killed: list[int] = []
 
     with world_of(plane, tmp_path, "memory", lease_seconds=3) as world:
         world.prelude = _GREEDY.format(path=str(starved))
@@ -91,16 +93,17 @@ def test_memory_runs_out(plane: ControlPlane, tmp_path: Path, table: Table) -> N
         def kill_the_greedy() -> None:
             greedy = world.replicas[0]
             if greedy.process.poll() is None and holdings_of(greedy.process.pid).rss_bytes > MEMORY_BYTES:
-                starved.unlink(missing_ok=True)
+                killed.append(greedy.process.pid)
                 world.kill(greedy)
 
         def fault() -> AbstractContextManager[None]:
-            starved.touch()
+            starved.write_text(str(world.replicas[0].process.pid))
             return nullcontext()
 
         name = "killed at 512 MiB of memory, then restart"
-        table.rows.append(undergo(world, name, fault, seconds=15, step=kill_the_greedy))
-        assert not starved.exists()
+        row = undergo(world, name, fault, seconds=15, step=kill_the_greedy)
+        assert len(killed) == 1
+    table.rows.append(row)
 
 
 def test_the_kernel_kills_it_in_a_cgroup(plane: ControlPlane, tmp_path: Path, table: Table) -> None:
@@ -109,14 +112,13 @@ def test_the_kernel_kills_it_in_a_cgroup(plane: ControlPlane, tmp_path: Path, ta
         table.notes.append(f"Not run: the out-of-memory kill in a cgroup of 512 MiB, because {CGROUP} is not set.")
         pytest.skip(f"{CGROUP} names no folder in which cgroups may be created")
     starved = tmp_path / "starved"
+    starved.write_text("")
     with cgroup(Path(parent)) as group, world_of(plane, tmp_path, "cgroup", lease_seconds=3) as world:
         world.prelude = _GREEDY.format(path=str(starved))
 
         def fault() -> AbstractContextManager[None]:
             (group / "cgroup.procs").write_text(str(world.replicas[0].process.pid))
-            starved.touch()
-            # the thread that takes memory is started only once
-            threading.Timer(10, starved.unlink).start()
+            starved.write_text(str(world.replicas[0].process.pid))
             return nullcontext()
 
         row = undergo(world, "out-of-memory kill by the kernel in a cgroup of 512 MiB", fault, seconds=15)
