@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from tests.eventually import eventually_async
 
+from controlplane.ports import free_ports
 from wfreport.runtime.health import health_server
 
 HALF_REQUEST = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: "
@@ -42,9 +43,7 @@ class Flood:
 
 @asynccontextmanager
 async def server(*, seconds: float = 60, maximum: int = 50, missing: tuple[str, ...] = ()) -> AsyncIterator[int]:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = int(unused.getsockname()[1])
+    (port,) = free_ports(1)
     async with health_server(
         host="127.0.0.1",
         port=port,
