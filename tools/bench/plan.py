@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.workflows import Run
 
@@ -80,6 +80,8 @@ MANY_SMALL = Plan(
     load=(Group("small", 300, 20, updates=15, writes_per_second=100, active=100),),
     idle_seconds=10,
 )
+# Two starts with hardly any load: short enough for several rounds, which a cold start needs.
+STARTS = replace(MANY_SMALL, name="starts", load=(Group("small", 3, 20, updates=3),), idle_seconds=1)
 
 
 def _beside_few(name: str, load: Group) -> Plan:
@@ -99,4 +101,4 @@ QUICK = Plan(
     ),
     idle_seconds=5,
 )
-PLANS = {plan.name: plan for plan in (FULL, QUICK, MANY_SMALL, FEW_LARGE, FIVE_LARGE, THIRTY)}
+PLANS = {plan.name: plan for plan in (FULL, QUICK, MANY_SMALL, STARTS, FEW_LARGE, FIVE_LARGE, THIRTY)}
