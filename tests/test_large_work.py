@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 import pytest
@@ -75,12 +77,13 @@ def test_the_garbage_collector_waits_for_large_work_and_no_longer() -> None:
     assert gc.isenabled()
 
 
-def test_namespaces_take_turns_in_the_thread() -> None:
+@pytest.mark.parametrize("run", [run_in_thread, partial(run_by_steps, MANY_STEPS + 1)], ids=["large", "searches"])
+def test_namespaces_take_turns_in_each_thread(run: Callable[..., Awaitable[None]]) -> None:
     done: list[str] = []
 
     async def work(namespace: str, number: int) -> None:
         take_turns_as(namespace)
-        await run_in_thread(done.append, f"{namespace}-{number}")
+        await run(done.append, f"{namespace}-{number}")
 
     async def flood() -> None:
         tasks = [asyncio.create_task(work("flood", number)) for number in range(5)]

@@ -1,6 +1,6 @@
 """Runs what takes long for honest reasons in a thread of its own, so that the event loop goes on.
 
-There is one thread, so that the work of one Workflow never competes with that of another for the interpreter. Small
+Large Workflows have one thread, so that the work of one never competes with that of another for the interpreter. Small
 Workflows are handled on the loop: a change of threads costs more than a short computation. Namespaces take turns: a
 Workflow of sixty steps is large, and must not wait for all the huge ones of another namespace.
 """
@@ -36,10 +36,6 @@ _COMPRESSED: Final = b'"compressedNodes"'
 MANY_STEPS: Final = 2_000_000
 """Steps of the expressions of policies above which they are searched for in a thread: at worst 35 ms."""
 
-_THREAD: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="large-work")
-_SEARCHES: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="searches")
-"""A thread of its own, because RE2 releases the interpreter's lock: other large work goes on beside it."""
-
 _namespace: Final = ContextVar("namespace", default="")
 
 P = ParamSpec("P")
@@ -68,15 +64,23 @@ def take_turns_as(namespace: str) -> None:
     _namespace.set(namespace)
 
 
-class _Turns:
-    """Turns of namespaces: between two pieces of work of one, each other namespace that waits gets a turn."""
+class _Thread:
+    """A thread in which namespaces take turns: between two pieces of work of one, each other that waits gets one."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
         self._is_taken = False
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
 
-    async def take(self, namespace: str) -> None:
-        """Wait for a turn of a namespace; ``give`` must follow."""
+    async def run(self, work: Callable[[], R]) -> R:
+        """Run a pure function and return its result."""
+        await self._take(_namespace.get())
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        finally:
+            self._give()
+
+    async def _take(self, namespace: str) -> None:
         if not self._is_taken:
             self._is_taken = True
             return
@@ -86,10 +90,10 @@ class _Turns:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self.give()  # it had just been given
+                self._give()  # it had just been given
             raise
 
-    def give(self) -> None:
+    def _give(self) -> None:
         """End a turn, and give one to the namespace that has waited longest."""
         while self._waiting:
             namespace, turns = self._waiting.popitem(last=False)
@@ -102,17 +106,14 @@ class _Turns:
         self._is_taken = False
 
 
-_turns: Final = _Turns()
+_LARGE: Final = _Thread("large-work")
+_SEARCHES: Final = _Thread("searches")
+"""A thread of its own, because RE2 releases the interpreter's lock: other large work goes on beside it."""
 
 
 async def run_in_thread(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run a pure function in the thread for large Workflows and return its result."""
-    loop = asyncio.get_running_loop()
-    await _turns.take(_namespace.get())
-    try:
-        return await loop.run_in_executor(_THREAD, functools.partial(without_collections, work, *args, **kwargs))
-    finally:
-        _turns.give()
+    return await _LARGE.run(functools.partial(without_collections, work, *args, **kwargs))
 
 
 def without_collections(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -143,8 +144,7 @@ async def run_by_steps(steps: int, work: Callable[P, R], *args: P.args, **kwargs
     """Run a pure function that searches with the expressions of policies: in a thread if that may take many steps."""
     if steps <= MANY_STEPS:
         return work(*args, **kwargs)
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(_SEARCHES, functools.partial(work, *args, **kwargs))
+    return await _SEARCHES.run(functools.partial(work, *args, **kwargs))
 
 
 async def run_by_size(is_large: bool, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:  # noqa: FBT001
