@@ -46,6 +46,7 @@ def test_a_restart_with_complete_reports_reads_no_workflow_and_writes_nothing(wo
     operator = world.start_operator(**FAST)
     for n in range(20):
         world.create_workflow(f"run-{n}", phase="Failed" if n % 2 else "Succeeded", failed=bool(n % 2))
+    eventually(lambda: world.phase_of("run-1"), lambda phase: phase == "Failed")  # it has a report of its own
     world.apply_report("mine", "run-1")
     world.apply_report("early", "nothing-yet")
     eventually(
@@ -159,6 +160,7 @@ def test_no_request_is_denied(world: Cluster) -> None:
     since = world.audit_position()
     operator = world.start_operator(**FAST)
     world.create_workflow("etl", phase="Failed", failed=True)
+    eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Failed")
     world.apply_report("mine", "etl")
     eventually(lambda: len([r for r in world.reports() if observed(r).get("phase")]) == 2)
     operator.stop()
