@@ -229,6 +229,18 @@ class Cluster:
         """The phase that the one report about a Workflow shows."""
         return observed(self.report_of(workflow_name)).get("phase")
 
+    def wait_until_known(self, workflow_name: str, phase: str) -> None:
+        """Wait until the one report about a Workflow shows this phase, and the operator has noted that it does.
+
+        It notes that when it is told of its write, a moment after the report can be read.
+        """
+        eventually(lambda: self.phase_of(workflow_name), lambda shown: shown == phase)
+
+        def runs() -> int:
+            return len({seen["uid"] for seen in map(observed, self.reports()) if seen.get("phase") == phase})
+
+        eventually(lambda: self.started[-1].metric("wfreport_runs", phase=phase) == runs())
+
     def events_about(self, report_name: str) -> list[dict[str, Any]]:
         """The Kubernetes Events about a report."""
         found: list[dict[str, Any]] = self.plane.api.get(

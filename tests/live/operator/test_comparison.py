@@ -23,7 +23,7 @@ def test_a_failure_names_what_changed_since_the_last_success(world: Cluster) -> 
         document["spec"]["templates"][1]["container"]["image"] = image
         world.plane.api.post(WORKFLOWS.format(world.namespace), document)
         world.update_workflow(name, started_at=T0 + timedelta(minutes=10 * number), **status)
-        eventually(lambda: world.phase_of(name), lambda phase: phase == status["phase"])
+        world.wait_until_known(name, status["phase"])
         found: dict[str, Any] = world.report_of(name)["status"]
         return found
 
@@ -63,7 +63,8 @@ def test_a_run_that_takes_longer_than_earlier_ones_is_told_once_while_it_runs(wo
         start(f"night-{number}")
         world.update_workflow(f"night-{number}", started_at=now - timedelta(days=2 + number), phase="Succeeded")
     nights = [f"night-{number}" for number in range(5)]
-    eventually(lambda: all(world.phase_of(night) == "Succeeded" for night in nights))
+    for night in nights:
+        world.wait_until_known(night, "Succeeded")
     start("night-9")
     world.update_workflow("night-9", started_at=now - timedelta(days=1), phase="Running")
     first = eventually(warnings, bool)

@@ -20,7 +20,7 @@ def start(world: Cluster, *rules: dict[str, object], **settings: object) -> Runn
 def run_of(world: Cluster, name: str, *, days_ago: float = 0, phase: str = "Succeeded") -> None:
     """Create a run that ended this long ago and wait for its report."""
     world.create_workflow(name, phase=phase, started_at=datetime.now(UTC) - timedelta(days=days_ago))  # noqa: TID251
-    eventually(lambda: world.phase_of(name), lambda value: value == phase)
+    world.wait_until_known(name, phase)
 
 
 def names(world: Cluster) -> list[str]:
