@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
 
 import pytest
 import re2
@@ -20,9 +23,12 @@ from tests.remediation.in_memory import (
     workflow,
 )
 
-from wfreport.core.decide import expressions
+from wfreport.core.decide import expressions, guards, selection
+from wfreport.core.decide.breaker import Breaker, judge_breaker
 from wfreport.core.render.abandoned import render_abandoned
 from wfreport.core.snapshot.decode import decode_workflow
+from wfreport.large_work import MANY_STEPS
+from wfreport.remediation import policies
 from wfreport.runtime.workqueue import Priority
 
 NONE: Json = {"none": {}}
@@ -430,6 +436,32 @@ async def test_a_policy_is_validated_once_and_many_expressions_beside_the_loop()
         await cluster.reconcile()
         assert compiled == [], "the spec has not changed"
     assert cluster.condition("Ready") == ("True", "PolicyValid")
+
+
+@run_async
+async def test_the_runs_of_a_namespace_that_has_very_many_are_judged_in_a_thread() -> None:
+    judged: list[tuple[str, bool]] = []
+
+    def recorded(module: ModuleType) -> Callable[..., Breaker]:
+        def judge(*arguments: Any) -> Breaker:
+            judged.append((module.__name__, threading.current_thread() is threading.main_thread()))
+            return judge_breaker(*arguments)
+
+        return judge
+
+    cluster = InMemoryCluster(policy(RESUBMIT))
+    await cluster.start()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(selection, "_RUN_STEPS", MANY_STEPS)  # so that two runs are very many
+        for module in (guards, policies):
+            patched.setattr(module, "judge_breaker", recorded(module))
+        for number in range(2):
+            fail(cluster.api, f"bad-{number}", cluster.clock)
+        await cluster.reconcile(4, 60)
+    assert {name for name, _ in judged} == {guards.__name__, policies.__name__}
+    assert not judged[-1][1]
+    assert len([name for name, on_loop in judged if on_loop]) <= 2, "while there was one run"
+    assert len(cluster.new_runs()) == 2
 
 
 @run_async

@@ -189,6 +189,19 @@ def test_the_earliest_of_several_scheduled_times_counts_for_all() -> None:
     assert rules.next_alarm() is None
 
 
+def test_a_key_that_is_scheduled_anew_again_and_again_takes_no_memory() -> None:
+    rules, week = queue(), 7 * 24 * 3600
+    rules.add_at(B, 50_000, Priority.PROGRESS, 0)  # the next alarm, so that no later one is looked at
+    for now in range(20_000):
+        rules.add(A, Priority.URGENT, now)
+        assert next_key(rules, now) == A
+        rules.done(A, now)
+        rules.add_at(A, now + week, Priority.PROGRESS, now)
+    assert len(rules._alarms) < 2_000
+    assert rules.get(50_000) == Request(B, Priority.PROGRESS, 0)
+    assert rules.next_alarm() == 19_999 + week
+
+
 def test_a_key_is_due_within_a_time_if_it_waits_or_is_scheduled_before() -> None:
     rules = queue()
     rules.add(A, Priority.URGENT, 0)

@@ -189,6 +189,7 @@ class ReportWriter:
 
     def _drop(self, name: NamespacedName) -> None:
         self._statuses.drop(name)
+        self._unconfirmed.discard(name)
         self._runs.forget(name)
 
     async def _warn(self, report: StoredReport, status: ReportStatus) -> None:
@@ -269,7 +270,6 @@ class ReportWriter:
     def _forget(self, name: NamespacedName) -> ConflictError:
         """Forget a report that another client deleted; return the error that starts the reconcile over."""
         self._cache.remove(name)
-        self._unconfirmed.discard(name)
         return ConflictError("the report was deleted", status=404)
 
     def _remember(self, report: StoredReport, *, own: bool = False) -> ReportEntry:

@@ -1,6 +1,6 @@
 """Reconciles policies: validates one, checks rights, counts its actions, and writes all that into its status."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,7 +14,8 @@ from wfreport.cache.remediation import RemediationCache
 from wfreport.core.decide.breaker import CLOSED, Breaker, judge_breaker
 from wfreport.core.decide.budget import actions_of_policy
 from wfreport.core.decide.matching import compiling_steps
-from wfreport.core.decide.selection import is_for
+from wfreport.core.decide.model import PastAction, Run
+from wfreport.core.decide.selection import judging_steps, runs_for
 from wfreport.core.decide.validity import InvalidPolicyError, check_policy, decode_policy
 from wfreport.core.record.policy_status import PolicyCheck, policy_counts, policy_status
 from wfreport.kube.errors import NotFoundError
@@ -77,8 +78,9 @@ class PolicyReconciler:
             cached = await read_cached_policy(document, before)
         if cached.policy:
             missing = await self._rights.missing(cached.policy, before, now=request.priority is Priority.URGENT)
-            cached = await self._with_status(cached, cached.policy, missing)
-            self._requeue(request.name, cached)
+            breaker = await self._breaker(cached.policy)
+            cached = await self._with_status(cached, cached.policy, missing, breaker)
+            self._requeue(request.name, missing, breaker)
         elif not cached.is_ignored:
             await self._report_problem(cached, PolicyReason.POLICY_INVALID)
         self._cache.policies.put(request.name, structs.replace(cached, document=_version_of(cached.document)))
@@ -100,14 +102,16 @@ class PolicyReconciler:
         for key in self._cache.policies.admitted(namespace):
             self._queue.add(key, Priority.URGENT)
 
-    async def _with_status(self, cached: CachedPolicy, policy: RemediationPolicy, missing: str | None) -> CachedPolicy:
+    async def _with_status(
+        self, cached: CachedPolicy, policy: RemediationPolicy, missing: str | None, breaker: Breaker
+    ) -> CachedPolicy:
         """Write the status of a valid policy if it has changed, and return the new version."""
         namespace, name = policy.metadata.namespace, policy.metadata.name
         verdicts = list(self._cache.runs.verdicts(namespace, name))
         actions = actions_of_policy(self._cache.remediations.actions_in(namespace), namespace, name)
         check = PolicyCheck(
             missing_rights=missing,
-            breaker=self._breaker(policy),
+            breaker=breaker,
             is_conflicted=any(verdict.is_conflict for verdict in verdicts),
         )
         status = policy_status(policy, check, policy_counts(name, verdicts, actions), self._clock())
@@ -133,21 +137,25 @@ class PolicyReconciler:
         check = PolicyCheck(problem=cached.problem, problem_reason=reason)
         return await self._writer.apply(policy, policy_status(policy, check, counts, self._clock()))
 
-    def _breaker(self, policy: RemediationPolicy) -> Breaker:
-        runs = [run for run in self._cache.runs.in_namespace(policy.metadata.namespace) if is_for(policy, run)]
-        if not runs:
-            return CLOSED
-        namespace, name = policy.metadata.namespace, policy.metadata.name
-        actions = actions_of_policy(self._cache.remediations.actions_in(namespace), namespace, name)
-        return judge_breaker(policy.spec.circuit_breaker, runs, actions, self._clock())
+    async def _breaker(self, policy: RemediationPolicy) -> Breaker:
+        """Return the state of the breaker. A namespace may have so many runs that it is found in a thread."""
+        namespace = policy.metadata.namespace
+        runs, actions = self._cache.runs.in_namespace(namespace), self._cache.remediations.actions_in(namespace)
+        steps = judging_steps([policy], len(runs) + len(actions))
+        return await run_by_steps(steps, _judge, policy, runs, actions, self._clock())
 
-    def _requeue(self, key: NamespacedName, cached: CachedPolicy) -> None:
+    def _requeue(self, key: NamespacedName, missing: str | None, breaker: Breaker) -> None:
         """Requeue a policy for its next check of rights, or the next change of its breaker."""
-        breaker = self._breaker(cached.policy) if cached.policy else CLOSED
-        seconds = recheck_seconds(cached.missing)
+        seconds = recheck_seconds(missing)
         if breaker.recheck_at:
             seconds = min(seconds, max(1.0, (breaker.recheck_at - self._clock()).total_seconds()))
         self._queue.add_after(key, seconds, Priority.PROGRESS)
+
+
+def _judge(policy: RemediationPolicy, runs: Sequence[Run], actions: Sequence[PastAction], now: datetime) -> Breaker:
+    selected = runs_for(policy, runs)
+    own = actions_of_policy(actions, policy.metadata.namespace, policy.metadata.name)
+    return judge_breaker(policy.spec.circuit_breaker, selected, own, now) if selected else CLOSED
 
 
 async def read_cached_policy(document: Mapping[str, Any], before: CachedPolicy | None = None) -> CachedPolicy:

@@ -32,7 +32,7 @@ from wfreport.core.decide.enforcement import Enforcement, EnforcementAction, enf
 from wfreport.core.decide.history import latest_run, past_action_of
 from wfreport.core.decide.matching import estimated_steps
 from wfreport.core.decide.model import Decision, LiveState, OperatorLimits, Run
-from wfreport.core.decide.selection import ACTING_MODES, policy_groups
+from wfreport.core.decide.selection import ACTING_MODES, judging_steps, policy_groups
 from wfreport.core.record.chain_summary import chain_summary
 from wfreport.core.record.completeness import is_final
 from wfreport.core.record.holds import hold_of
@@ -251,7 +251,8 @@ class RemediationReconciler:
         now = self._clock()
         history = self._cache.history(state.run.namespace)
         failures = (state.report.status.failures if state.report.status else None) or ()
-        steps = estimated_steps(group, state.run, failures[:1])
+        known = len(history.runs) + len(history.actions)
+        steps = estimated_steps(group, state.run, failures[:1]) + judging_steps(group, known)
         if steps > MANY_STEPS:
             history = history.fixed()
         decision = await run_by_steps(

@@ -35,6 +35,9 @@ from wfreport.runtime.round_robin import RoundRobin
 PROGRESS_TURN: Final = 8
 """Under a flood of urgent keys, every turn of this number is one for progress keys."""
 
+_STALE_ALARMS: Final = 1000
+"""Alarms of keys that were scheduled anew which are not worth removing."""
+
 
 class Priority(IntEnum):
     """Order of the keys: lower values go first."""
@@ -141,7 +144,7 @@ class KeyedQueue:
             self._scheduled[key] = (when, item)
         else:
             self._scheduled[key] = (when, item)
-            heapq.heappush(self._alarms, (when, next(self._serial), key))
+            self._set_alarm(key, when)
 
     def is_due_within(self, key: NamespacedName, seconds: float, now: float) -> bool:
         """Return whether the key is queued now, or scheduled to be queued within the given number of seconds."""
@@ -185,11 +188,22 @@ class KeyedQueue:
     def next_alarm(self) -> float | None:
         """Return when the next scheduled key is due, or None."""
         while self._alarms:
-            when, _, key = self._alarms[0]
-            if key in self._scheduled and self._scheduled[key][0] == when:
-                return when
+            if self._is_current(self._alarms[0]):
+                return self._alarms[0][0]
             heapq.heappop(self._alarms)
         return None
+
+    def _set_alarm(self, key: NamespacedName, when: float) -> None:
+        """Add an alarm. A key that is scheduled for next week leaves one behind whenever it is processed before."""
+        heapq.heappush(self._alarms, (when, next(self._serial), key))
+        if len(self._alarms) > 2 * len(self._scheduled) + _STALE_ALARMS:
+            current = {alarm[2]: alarm for alarm in self._alarms if self._is_current(alarm)}
+            self._alarms = list(current.values())
+            heapq.heapify(self._alarms)
+
+    def _is_current(self, alarm: tuple[float, int, NamespacedName]) -> bool:
+        when, _, key = alarm
+        return key in self._scheduled and self._scheduled[key][0] == when
 
     def _is_waiting(self, key: NamespacedName) -> bool:
         return any(waiting.get(key) for waiting in self._waiting.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from tests.core.decide.builders import a_policy, a_run
 
 from wfreport.api.match import LabelSelector
 from wfreport.core.decide.labels import LabelSet
-from wfreport.core.decide.selection import policy_groups, select_policy, selector_text, selects
+from wfreport.core.decide.selection import policy_groups, runs_for, select_policy, selector_text, selects
 
 LABELS = LabelSet.of({"team": "data", "tier": "1"})
 
@@ -40,6 +41,16 @@ LABELS = LabelSet.of({"team": "data", "tier": "1"})
 )
 def test_labels_are_selected_as_the_api_server_does(selector: dict[str, Any], fits: bool) -> None:
     assert selects(LabelSelector.model_validate(selector), LABELS) == fits
+
+
+def test_the_largest_selector_is_asked_about_thousands_of_runs_in_a_moment() -> None:
+    values = [f"v{number}" for number in range(64)]
+    absent = [{"key": f"l{number}", "operator": "NotIn", "values": values} for number in range(32)]
+    policy = a_policy(selector={"matchExpressions": absent})
+    runs = [a_run(name=f"w{n}", labels={f"l{number}": "x" for number in range(64)}) for n in range(2000)]
+    began = time.thread_time()
+    assert runs_for(policy, runs) == runs
+    assert time.thread_time() - began < 0.7, "one by one, it took 1.6 s on an idle machine"
 
 
 def test_only_the_policy_of_the_highest_priority_applies() -> None:

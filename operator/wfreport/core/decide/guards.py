@@ -26,7 +26,7 @@ from wfreport.core.decide.budget import (
 from wfreport.core.decide.chain_limits import actions_on_chain, due_at, used_attempts
 from wfreport.core.decide.inputs import Candidate, Hold
 from wfreport.core.decide.model import CHAIN_ACTIONS, ActionTimes, PastAction, Run
-from wfreport.core.decide.selection import is_for
+from wfreport.core.decide.selection import runs_for
 from wfreport.core.decide.streaks import streak_of
 
 STOP_STRATEGY: Final = "Stop"
@@ -223,7 +223,7 @@ def _times_everywhere(candidate: Candidate) -> ActionTimes:
 
 def breaker_open(candidate: Candidate) -> Hold | None:
     """Too many runs fail, so the policy's circuit breaker is open."""
-    runs = [run for run in (*candidate.input.history.runs, candidate.input.run) if is_for(candidate.policy, run)]
+    runs = runs_for(candidate.policy, (*candidate.input.history.runs, candidate.input.run))
     breaker = judge_breaker(
         candidate.policy.spec.circuit_breaker, _distinct(runs), _own_actions(candidate), candidate.input.now
     )
