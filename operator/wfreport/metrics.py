@@ -120,7 +120,8 @@ class Metrics:
         )
         self.run_waits = Gauge(
             "wfreport_run_waits",
-            "Present waits of running Workflows beyond their grace times, by the reason in the report.",
+            "Present waits of running Workflows beyond their grace times, by the reason in the report; `other` for a "
+            "reason that neither wfreport nor Kubernetes gives.",
             ["reason", *own],
             registry=registry,
         )

@@ -100,12 +100,27 @@ def test_a_run_is_counted_when_its_pods_are_captured_by_the_class_of_then() -> N
 def test_waits_are_those_of_the_running_runs() -> None:
     metrics = Metrics()
     counts = RunCounts(metrics, START)
-    counts.observe(("ns", "a"), None, running("ImagePull", "ImagePull", "LockWait"), is_final=False)
+    counts.observe(("ns", "a"), None, running("ErrImagePull", "ErrImagePull", "LockWait"), is_final=False)
     counts.observe(("ns", "b"), None, running("LockWait"), is_final=False)
-    assert samples(metrics, "wfreport_run_waits") == {("ImagePull",): 2, ("LockWait",): 2}
+    assert samples(metrics, "wfreport_run_waits") == {("ErrImagePull",): 2, ("LockWait",): 2}
     counts.observe(("ns", "a"), None, ended(), is_final=True)
     counts.forget(("ns", "b"))
     assert samples(metrics, "wfreport_run_waits") == {}
+
+
+def test_what_a_user_writes_into_a_status_makes_no_series() -> None:
+    metrics = Metrics()
+    counts = RunCounts(metrics, START)
+    before = len(metrics.exposition()[0].splitlines())
+    for number in range(100):
+        letters = chr(ord("a") + number // 26) + chr(ord("a") + number % 26)
+        counts.observe(("ns", "r"), None, running(f"Made{letters}"), is_final=False)
+        made_up = ended(str(number))
+        run = made_up.observed_workflow.model_copy(update={"phase": f"Made{letters}"})
+        counts.observe(("ns", str(number)), None, made_up.changed(observed_workflow=run), is_final=True)
+    assert samples(metrics, "wfreport_run_waits") == {("other",): 1}
+    assert samples(metrics, "wfreport_runs_ended_total") == {("other",): 100}
+    assert len(metrics.exposition()[0].splitlines()) < before + 50
 
 
 def test_the_first_templates_keep_their_labels_and_the_others_share_one() -> None:

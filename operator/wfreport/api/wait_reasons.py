@@ -3,6 +3,8 @@
 Others are those of Kubernetes: of a container's state, a pod's condition or an Event.
 """
 
+from typing import Final
+
 WAIT_MEANINGS: dict[str, str] = {
     "NotStarted": "No Argo controller has taken the Workflow up.",
     "RetryNotStarted": "The Workflow was retried by hand, and no Argo controller has taken it up again.",
@@ -30,6 +32,16 @@ WAIT_MEANINGS: dict[str, str] = {
     "ExecutorFailed": "Argo's container in the step's pod has failed or ended, so nothing reports the step's end.",
     "MachineSilent": "The machine of the step's pod does not respond.",
 }
+
+KUBERNETES_WAITS: Final = frozenset(
+    {
+        *("ContainerCreating", "PodInitializing", "Unschedulable", "SchedulingGated", "CrashLoopBackOff"),
+        *("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError"),
+        *("RegistryUnavailable", "SignatureValidationFailed", "CreateContainerConfigError", "CreateContainerError"),
+        *("RunContainerError", "StartError", "PreCreateHookError", "PreStartHookError", "PostStartHookError"),
+    }
+)
+"""Reasons of a container's state or a pod's condition that the kubelet and the scheduler give."""
 
 WARNING_MEANINGS: dict[str, str] = {
     "OOMKilled": "A container exceeded its memory limit, and the step did not fail.",

@@ -7,13 +7,20 @@ from typing import Final
 
 from wfreport.api.argo import COMPLETED_PHASES, Phase
 from wfreport.api.report import ReportStatus
+from wfreport.api.wait_reasons import KUBERNETES_WAITS, WAIT_MEANINGS
 from wfreport.cache.handled_runs import HandledRuns
 from wfreport.cache.reports import ReportEntry
+from wfreport.core.classify.pending import STARTUP_FAILURE_EVENTS
 from wfreport.core.record.completeness import is_complete
 from wfreport.kube.objects import NamespacedName
 from wfreport.metrics import Metrics
 
 RUN_PHASES: Final = (Phase.PENDING, Phase.RUNNING, *sorted(COMPLETED_PHASES))
+
+OTHER: Final = "other"
+"""Label of a phase or a reason that is none of the known ones: whoever may write a Workflow's status makes up any."""
+
+_WAITS: Final = frozenset(WAIT_MEANINGS) | KUBERNETES_WAITS | STARTUP_FAILURE_EVENTS
 
 _Labels = tuple[str, ...]
 
@@ -59,7 +66,7 @@ class RunCounts:
         if run is None or run.finished_at is None or run.finished_at < self._started_at or status in self._counted:
             return
         self._counted.add(status)
-        phase = run.phase or ""
+        phase = run.phase if run.phase in COMPLETED_PHASES else OTHER
         self._metrics.runs_ended.labels(phase, *labels).inc()
         if run.started_at:
             seconds = (run.finished_at - run.started_at).total_seconds()
@@ -80,7 +87,7 @@ class RunCounts:
 
 
 def _reasons(status: ReportStatus) -> list[str]:
-    return [wait.reason for wait in status.waiting or ()]
+    return [wait.reason if wait.reason in _WAITS else OTHER for wait in status.waiting or ()]
 
 
 def _template(status: ReportStatus) -> str:
