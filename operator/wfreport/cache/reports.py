@@ -313,6 +313,11 @@ class ReportCache:
         """Begin a write: until ``write_done``, events of this report are recorded instead of enqueued."""
         self._expected_writes[report] = 0
 
+    def is_being_written(self, workflow: NamespacedName) -> bool:
+        """Return whether a write of a report about a Workflow of this name has no answer yet."""
+        names = self._by_workflow.get(workflow, ())
+        return any((workflow[0], name) in self._expected_writes for name in names)
+
     def observe(self, meta: ObjectMeta) -> bool:
         """Record the event of a report that is being written. Return False if it is not being written."""
         report = (meta.namespace, meta.name)

@@ -3,6 +3,7 @@
 Events may be dropped, duplicated or reordered: the resync finds every change that no event announced.
 """
 
+import asyncio
 from collections.abc import Callable
 
 from msgspec import Struct
@@ -129,10 +130,17 @@ class EventHandlers:
         return self._reports.get(name) is not None or self._reports.followed.claim(name)
 
     def _count_unreported(self, name: NamespacedName, meta: ObjectMeta) -> None:
-        """Count a completed run whose Workflow was deleted before its final report was written."""
+        """Count a completed run whose Workflow was deleted before its final report was written.
+
+        A report that has been written may be read, and its Workflow deleted, before the answer to the write arrives.
+        """
+        if not meta.completed or meta.skipped:
+            return
+        if self._reports.is_being_written(name):
+            asyncio.get_running_loop().call_later(OWN_WRITE_SECONDS, self._count_unreported, name, meta)
+            return
         entries = self._reports.of_workflow(name)
-        is_reported = any(entry.bound_uid == meta.uid and entry.observed_version for entry in entries)
-        if meta.completed and not meta.skipped and not is_reported:
+        if not any(entry.bound_uid == meta.uid and entry.observed_version for entry in entries):
             self._metrics.runs_unreported.inc()
 
     def _is_reconcile_due(self, meta: ObjectMeta) -> bool:
