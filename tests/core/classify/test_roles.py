@@ -444,9 +444,17 @@ def test_a_failed_hook_is_the_cause_if_the_run_has_no_other(message: str, expect
     assert roles(a_snapshot(root(), a_node("wf.a", OK), hook, message=message)) == expected
 
 
-def test_a_failure_that_a_step_tolerates_is_no_cause_of_a_run_without_another() -> None:
-    spec = continuing(ContinueOn(failed=True))
-    assert roles(a_snapshot(root(), a_node("wf.a", FAILED), spec=spec)) == {
-        "wf.a": Role.TOLERATED,
-        None: Role.ROOT_CAUSE,
-    }
+@pytest.mark.parametrize(
+    ("follower", "outer", "expected"),
+    [
+        pytest.param([], FAILED, {"wf.a": Role.ROOT_CAUSE}, id="nothing follows: Argo fails the DAG with it"),
+        pytest.param(["wf.b"], FAILED, {"wf.a": Role.TOLERATED, None: Role.ROOT_CAUSE}, id="the DAG goes on"),
+        pytest.param([], OK, {"wf.a": Role.TOLERATED, None: Role.ROOT_CAUSE}, id="the DAG has succeeded"),
+    ],
+)
+def test_a_task_with_continue_on_is_the_cause_of_a_failed_run_without_another_if_nothing_follows_it(
+    follower: list[str], outer: str, expected: dict[str | None, Role]
+) -> None:
+    task = a_node("wf.a", FAILED, children=follower, end=2)
+    nodes = [task, *(a_node(name, OK, start=3) for name in follower)]
+    assert roles(a_snapshot(root(outer), *nodes, spec=continuing(ContinueOn(failed=True)), phase=FAILED)) == expected

@@ -519,6 +519,18 @@ def test_a_semaphore_without_a_limit_is_a_problem(*, is_step: bool) -> None:
     assert "cannot get its lock" in (report.summary or "")
 
 
+def test_a_suspension_that_waits_for_its_lock_says_so() -> None:
+    lock = "team/ConfigMap/limits/deploys"
+    waiting = argo.SynchronizationStatus(waiting=lock)
+    message = f"Waiting for {lock} lock. Lock status: 1/2 "
+    node = a_node(
+        "wf.a", argo.Phase.PENDING, argo.NodeType.SUSPEND, end=None, message=message, synchronization_status=waiting
+    )
+    (entry,) = a_report(a_snapshot(node, phase=RUNNING)).waiting or []
+    assert entry.reason == "LockWait"
+    assert lock in (entry.message or "")
+
+
 def an_agent(waiting: StateWaiting | None = None) -> Pod:
     """Build the pod of an agent that runs."""
     pod = a_pod(waiting)

@@ -17,9 +17,12 @@ from wfreport.core.classify.refusals import LOCK_REFUSALS, QUOTA_REFUSALS, Refus
 from wfreport.core.classify.runtime_messages import RUNTIME_REFUSALS
 
 _LOST_RESULT: Final = message_pattern(
-    r"could not be parsed as a JSON list: \{\{(?:steps|tasks)\.[^{}\s]{1,512}\.outputs\."
+    r"could not be parsed as a JSON list: \{\{(?:steps|tasks)\.[^{}\s]{1,512}\.outputs\.(?!artifacts\.)"
 )
-"""A loop over the result of a step, whose placeholder is still there: the result never reached the controller."""
+"""A loop over the result of a step, whose placeholder is still there: the result never reached the controller.
+
+Over an artifact there is no loop, so its placeholder stays whatever the step did.
+"""
 _OF_OTHER_VERSION: Final = RefusalMessage(OTHER_VERSION, Class.CONTROLLER_ERROR, "ExecutorError", retryable=False)
 REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     # --- Argo's prefix for states that should be impossible (sync_manager.go:614)

@@ -53,7 +53,7 @@ def assign_roles(snapshot: Snapshot) -> list[FailedLeaf]:
     failed = [FailedLeaf(leaf, _role(leaf, snapshot.tree, lineages)) for leaf in leaves]
     failed = _with_stopped_as_victims(failed, snapshot.workflow)
     if snapshot.workflow.status.has_failed and not any(leaf.role in CAUSES for leaf in failed):
-        failed = _with_hooks_as_causes(failed, snapshot) or [*failed, FailedLeaf(None, Role.ROOT_CAUSE)]
+        failed = _with_excused_as_causes(failed, snapshot) or [*failed, FailedLeaf(None, Role.ROOT_CAUSE)]
     return sorted(failed, key=_order)
 
 
@@ -124,17 +124,24 @@ def _with_stopped_as_victims(failed: list[FailedLeaf], workflow: Workflow) -> li
     ]
 
 
-def _with_hooks_as_causes(failed: list[FailedLeaf], snapshot: Snapshot) -> list[FailedLeaf]:
-    """Return failed hooks as root causes, if nothing else failed and the Workflow has no cause of its own; else none.
+def _with_excused_as_causes(failed: list[FailedLeaf], snapshot: Snapshot) -> list[FailedLeaf]:
+    """Return what failed as root causes, if all of it was excused and the Workflow has no cause of its own; else none.
 
-    A step fails with its hook, and Argo says no more of it than that a child failed.
+    A step fails with its hook, and Argo says no more of it than that a child failed. A task with ``continueOn`` fails
+    its DAG if no task depends on it (``assessDAGPhase``, dag.go).
     """
-    hooks = snapshot.tree.nodes_of_hooks
-    if not _NO_CAUSE.match(snapshot.workflow.status.message):
+    if not failed or not _NO_CAUSE.match(snapshot.workflow.status.message):
         return []
-    if not failed or any(leaf.node is None or leaf.node.id not in hooks for leaf in failed):
-        return []
-    return [FailedLeaf(leaf.node, Role.ROOT_CAUSE) for leaf in failed]
+    tree = snapshot.tree
+    goes_on = {node.id for node in tree.parents.values() if not node.has_failed}
+    within_others = tree.innermost(goes_on)
+
+    def is_excused(leaf: FailedLeaf) -> bool:
+        if leaf.node is None or leaf.node.id in tree.nodes_of_hooks:
+            return leaf.node is not None
+        return leaf.role is Role.TOLERATED and not leaf.node.children and leaf.node.name not in within_others
+
+    return [FailedLeaf(leaf.node, Role.ROOT_CAUSE) for leaf in failed] if all(map(is_excused, failed)) else []
 
 
 _ROLE_ORDER = {Role.ROOT_CAUSE: 0, Role.EXIT_HANDLER: 1, Role.VICTIM: 2, Role.TOLERATED: 3}

@@ -354,8 +354,8 @@ def _latest(*times: datetime | None) -> datetime | None:
 
 def _waiting_reason(node: Node) -> str | None:
     """Return the reason why a node waits; None if it does not wait."""
-    if node.type == NodeType.SUSPEND:
-        return "Suspended" if node.phase == Phase.RUNNING else None
+    if node.phase == Phase.RUNNING and node.type == NodeType.SUSPEND:
+        return "Suspended"
     if node.phase == Phase.RUNNING and node.type == NodeType.RETRY:
         return "Backoff" if node.message.startswith("Backoff for ") else None
     if node.phase != Phase.PENDING:
