@@ -1,9 +1,11 @@
 """Deletes expired reports after each resync, which lists the Workflows that still exist."""
 
+import asyncio
 import logging
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
 from wfreport.api.calendar import EARLIEST
@@ -19,7 +21,11 @@ from wfreport.metrics import Metrics
 log = logging.getLogger(__name__)
 
 MAX_DELETIONS: Final = 500
-"""Reports deleted after one resync, so that years of old reports do not delay the next resync for long."""
+"""Reports deleted after one resync beyond those that have become more since the last one. Years of old reports do not
+delay the next resync for long; and however fast Workflows come and go, reports do not become more and more."""
+
+CONCURRENT: Final = 8
+"""Reports deleted at the same time: each takes three requests, which wait for those of everybody else."""
 
 
 class Retention:
@@ -45,6 +51,7 @@ class Retention:
         self._metrics = metrics
         self._clock = clock
         self._known_expiry: dict[NamespacedName, tuple[str, datetime | None]] = {}
+        self._left_last_time: int | None = None
 
     async def prune(self, present: Mapping[NamespacedName, str]) -> None:
         """Delete reports that have expired or exceed the maximum.
@@ -61,22 +68,37 @@ class Retention:
             )
 
     async def _prune(self, over: list[ReportEntry]) -> None:
-        left, now = MAX_DELETIONS, self._clock()
+        left, now = MAX_DELETIONS + self._grown_by(), self._clock()
         self._known_expiry = {entry.key: known for entry in over if (known := self._known_expiry.get(entry.key))}
-        for entry in over:
-            if left and self._may_have_expired(entry, now) and await self._delete(entry, "expired"):
-                left -= 1
-        await self._prune_surplus([entry for entry in over if self._cache.get(entry.key)], left)
+        left -= await self._delete_all((entry for entry in over if self._may_have_expired(entry, now)), "expired", left)
+        if self._namespace_max:
+            await self._prune_surplus([entry for entry in over if self._cache.get(entry.key)], left)
+        self._left_last_time = len(self._cache)
+
+    def _grown_by(self) -> int:
+        """Return how many more reports there are than after the last time."""
+        return 0 if self._left_last_time is None else max(0, len(self._cache) - self._left_last_time)
 
     async def _prune_surplus(self, over: list[ReportEntry], left: int) -> None:
-        if not self._namespace_max:
-            return
-        counts = Counter(entry.namespace for entry in self._cache)
+        """Delete the oldest reports of each namespace that has too many, first where they are the least too many."""
+        counts, oldest = Counter(entry.namespace for entry in self._cache), defaultdict[str, list[ReportEntry]](list)
         for entry in sorted(over, key=lambda entry: (entry.finished_at or EARLIEST, entry.name)):
-            is_surplus = counts[entry.namespace] > self._namespace_max and entry.automatic and not entry.pinned
-            if left and is_surplus and await self._delete(entry, "over_cap"):
-                left -= 1
-                counts[entry.namespace] -= 1
+            if entry.automatic and not entry.pinned:
+                oldest[entry.namespace].append(entry)
+        for namespace in sorted(oldest, key=counts.__getitem__):
+            surplus = max(0, counts[namespace] - self._namespace_max)
+            left -= await self._delete_all(iter(oldest[namespace]), "over_cap", min(left, surplus))
+
+    async def _delete_all(self, entries: Iterator[ReportEntry], reason: str, left: int) -> int:
+        """Delete reports, some at a time and ``left`` at most, if the reason still holds; return how many."""
+        number = 0
+        while some := list(islice(entries, min(CONCURRENT, left - number))):
+            results = await asyncio.gather(*(self._delete(each, reason) for each in some), return_exceptions=True)
+            for result in results:
+                if isinstance(result, BaseException):
+                    raise result
+                number += result
+        return number
 
     def _may_have_expired(self, entry: ReportEntry, now: datetime) -> bool:
         version, expiry = self._known_expiry.get(entry.key, ("", None))
