@@ -11,7 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.examples import examples
 
-from wfreport.cache.running import MAX_MOVED_LOCKS, PollPolicy, RunningWorkflows
+from wfreport.api.argo import Metadata
+from wfreport.api.kubernetes import Pod
+from wfreport.cache.running import MAX_MOVED_LOCKS, MAX_PODS_BYTES, PollPolicy, RunningWorkflows
+from wfreport.cache.stalls import pods_bytes
+from wfreport.core.stall.model import PodsSeen
 from wfreport.kube.objects import NamespacedName
 
 KEY = ("ns", "a")
@@ -192,10 +196,10 @@ def test_the_version_never_decreases() -> None:
 
 def test_a_workflow_of_the_same_name_and_another_uid_replaces_the_first() -> None:
     running = RunningWorkflows(PollPolicy(), clock=Time())
-    running.record_poll(KEY, uid="u", version=7).queried_nodes.add("node")
+    running.record_poll(KEY, uid="u", version=7).queried_nodes.append(hash("node"))
     assert not running.has(KEY, "v")
     recreated = running.record_poll(KEY, uid="v", version=3)
-    assert (recreated.version, recreated.queried_nodes, len(running)) == (3, set(), 1)
+    assert (recreated.version, list(recreated.queried_nodes), len(running)) == (3, [], 1)
     running.discard(KEY)
     assert len(running) == 0
 
@@ -215,3 +219,29 @@ def test_a_lock_moves_when_a_run_no_longer_waits_for_it() -> None:
     assert "0" not in running.seconds_since_locks_moved(names)
     assert set(running.seconds_since_locks_moved(names).values()) == {0}
     assert len(running.seconds_since_locks_moved(names)) == MAX_MOVED_LOCKS
+
+
+def seen(number: int, size: int) -> PodsSeen:
+    metadata = Metadata(name=f"pod-{number}", labels={f"l{label}": "x" * 60 for label in range(size)})
+    return PodsSeen({f"n{number}": Pod(metadata=metadata)})
+
+
+def test_pods_are_remembered_within_a_bound_and_the_namespace_that_has_most_loses_the_oldest() -> None:
+    running = RunningWorkflows(PollPolicy(), clock=Time())
+    neighbour = running.record_poll(("small", "a"), uid="u", version=1).stall
+    running.remember_pods(("small", "a"), neighbour, seen(0, 10))
+    memories = []
+    number = 3 * MAX_PODS_BYTES // pods_bytes(seen(0, 10_000))
+    for each in range(number):
+        memory = running.record_poll(("large", f"w{each}"), uid="u", version=1).stall
+        running.remember_pods(("large", f"w{each}"), memory, seen(each, 10_000))
+        memories.append(memory)
+    kept = [memory.pods for memory in memories if memory.pods]
+    assert sum(map(pods_bytes, kept)) <= MAX_PODS_BYTES
+    assert memories[-1].pods
+    assert not memories[0].pods
+    assert neighbour.pods
+    for each in range(number):
+        running.discard(("large", f"w{each}"))
+    running.remember_pods(("small", "a"), neighbour, None)
+    assert running._pods.weight == 0

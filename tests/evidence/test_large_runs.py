@@ -114,6 +114,7 @@ def test_no_more_pods_are_queried_than_a_report_can_describe() -> None:
     running = collector.world.running.get(NAME)
     assert running is not None
     assert len(running.queried_nodes) == MAX_QUERIED_NODES
+    assert len(running.queried_nodes) * running.queried_nodes.itemsize <= 16_000, "a thousand such Workflows may run"
 
 
 def test_names_of_pods_are_not_remembered_with_long_names_of_templates() -> None:

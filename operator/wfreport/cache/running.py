@@ -9,14 +9,18 @@ batches, and a batch is shared out as follows:
    they wait first if the rate does not suffice for all.
 """
 
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Protocol
+from operator import itemgetter
+from typing import Final, Protocol
 
 from msgspec import Struct, field
 
-from wfreport.cache.stalls import StallMemory
+from wfreport.cache.fair_cache import FairCache
+from wfreport.cache.stalls import StallMemory, pods_bytes
+from wfreport.core.stall.model import PodsSeen
 from wfreport.kube.objects import NamespacedName
 
 AGE_PER_SECOND = 5
@@ -31,6 +35,9 @@ COOLDOWN_FACTOR = 2
 """After a reconcile that took N seconds, the next one is at least 2 N later, so that a slow API server gets less load.
 The rate of polls and the number of workers bound the load as well. With 10, a reconcile of three seconds made a report
 half a minute old."""
+
+MAX_PODS_BYTES: Final = 48 << 20
+"""Memory of the pods that are remembered of running Workflows: about ten thousand ordinary ones."""
 
 MAX_MOVED_LOCKS = 1000
 """Locks of which it is remembered when a run last got them, the newest."""
@@ -58,8 +65,8 @@ class RunningWorkflow(Struct):
         ready_at: no poll before this time.
         due_at: the order of polls within a namespace.
         interval_seconds: time between the last two reconciles.
-        queried_nodes: keys (``short_key``) of the ids of nodes whose pods have been queried. A pod that was deleted is
-            not queried again.
+        queried_nodes: hashes of the ids of nodes whose pods have been queried. A pod that was deleted is not queried
+            again. As texts, those of one Workflow of 20 kB would take 300 kB.
         stall: what is remembered to tell whether the run hangs.
     """
 
@@ -69,7 +76,7 @@ class RunningWorkflow(Struct):
     ready_at: float = 0
     due_at: float = 0
     interval_seconds: float = 0
-    queried_nodes: set[str] = field(default_factory=set)
+    queried_nodes: "array[int]" = field(default_factory=lambda: array("q"))
     stall: StallMemory = field(default_factory=StallMemory)
 
 
@@ -105,6 +112,9 @@ class RunningWorkflows:
         self._moved: dict[str, float] = {}
         self._turns: dict[str, int] = {}
         self._turn = 0
+        self._pods: FairCache[NamespacedName, int] = FairCache(
+            namespace_of=itemgetter(0), max_entries=1_000_000, max_weight=MAX_PODS_BYTES, weight_of=int
+        )
         self._allowance = 0.0
         self._allowed_at = clock()
 
@@ -149,6 +159,18 @@ class RunningWorkflows:
             self._holders[lock] -= 1
             if not self._holders[lock]:
                 del self._holders[lock]
+
+    def remember_pods(self, key: NamespacedName, memory: StallMemory, pods: PodsSeen | None) -> None:
+        """Remember the pods of a running Workflow. Beyond the bound, the namespace that has most loses its oldest."""
+        memory.pods = pods
+        running = self._running.get(key)
+        if running is None or running.stall is not memory:
+            return
+        if pods is None:
+            self._pods.remove(key)
+            return
+        for evicted, _ in self._pods.put(key, pods_bytes(pods)):
+            self._running[evicted].stall.pods = None
 
     def has(self, key: NamespacedName, uid: str) -> bool:
         """Return whether the Workflow with this uid is known to run."""
@@ -215,6 +237,7 @@ class RunningWorkflows:
     def discard(self, key: NamespacedName) -> None:
         """Forget a Workflow that has completed or was deleted."""
         running = self._running.pop(key, None)
+        self._pods.remove(key)
         if running:
             self.record_locks(running, frozenset())
 

@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
+import msgspec
 from msgspec import Struct, field
 
+from wfreport.cache.evidence import POD_BYTES, TEXT_FACTOR
 from wfreport.core.redact.bounds import short_key
 from wfreport.core.stall.model import HolderState, Owed, PodsSeen, Suspicion
 from wfreport.kube.objects import NamespacedName
@@ -29,7 +31,7 @@ class StallMemory(Struct):
     Attributes:
         first_seen: when each suspicion was seen first, by its key.
         seen_at: the time of the last look, and the same on the monotonic clock; None before the first one.
-        pods: the pods that were read last; None if none were needed yet.
+        pods: the pods that were read last; None if none were needed yet, or if they were dropped to save memory.
         read_at: when they were read, on the monotonic clock.
         interval_seconds: time until they are read again.
         holders: states of Workflows that hold locks, as read last, by ``<namespace>/<name>``.
@@ -60,6 +62,13 @@ class StallMemory(Struct):
             one.key: self.first_seen[one.key] + shift if one.key in self.first_seen else now for one in suspicions
         }
         self.seen_at = (now, monotonic)
+
+
+def pods_bytes(pods: PodsSeen) -> int:
+    """Return about how much memory pods take."""
+    every = (*pods.by_node.values(), *pods.collectors, *((pods.agent,) if pods.agent else ()))
+    encoded = (len(msgspec.json.encode(pod, enc_hook=str)) for pod in every)  # a clipped text is a kind of str
+    return sum(POD_BYTES + TEXT_FACTOR * size for size in encoded)
 
 
 class _Debt(Struct, frozen=True):

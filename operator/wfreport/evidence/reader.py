@@ -5,7 +5,7 @@ failed nodes that nothing is known about, once, and has their logs and Events ca
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
@@ -18,7 +18,6 @@ from wfreport.api.report import Failure, ReportStatus
 from wfreport.cache.evidence import EvidenceCache
 from wfreport.cache.running import RunningWorkflow
 from wfreport.core.classify.failed_pod import AGENT_TYPES, failed_agent_name, failed_pod_name
-from wfreport.core.redact.bounds import short_key
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
 from wfreport.core.snapshot.pod_names import with_observed_pod_names
 from wfreport.evidence.capture import Capturer
@@ -82,7 +81,7 @@ def pod_query(
     snapshot: Snapshot,
     stored: Sequence[ReportStatus],
     *,
-    queried_nodes: set[str],
+    queried_nodes: Collection[int],
     has_just_ended: bool,
     limits: EvidenceLimits,
 ) -> PodQuery:
@@ -91,13 +90,13 @@ def pod_query(
     Args:
         snapshot: the Workflow.
         stored: the statuses of its reports, of the present run.
-        queried_nodes: keys of the ids of nodes whose pods were queried before.
+        queried_nodes: hashes of the ids of nodes whose pods were queried before.
         has_just_ended: whether the run ended a moment ago.
         limits: bounds of what is read.
     """
     reported = {f.pod_name for status in stored for f in status.failures or () if f.pod_uid and not _is_pending(f)}
     reported |= {attempt.pod_name for status in stored for attempt in status.superseded_attempts or ()}
-    failed = (node for node in _with_own_pod(snapshot) if short_key(node.id) not in queried_nodes)
+    failed = (node for node in _with_own_pod(snapshot) if hash(node.id) not in queried_nodes)
     named = ((failed_pod_name(snapshot, node), node) for node in failed)
     unknown = ((name, node.id) for name, node in named if name and name not in reported)
     return PodQuery(
@@ -170,7 +169,7 @@ class EvidenceReader:
         meta = snapshot.workflow.metadata
         workflow = (meta.namespace, meta.name)
         snapshot = with_observed_pod_names(snapshot, self._cache.of(workflow, meta.uid))
-        queried_nodes = running.queried_nodes if running else set()
+        queried_nodes = frozenset(running.queried_nodes if running else ())
         query = await run_by_size(
             is_large(snapshot),
             pod_query,
@@ -194,11 +193,9 @@ class EvidenceReader:
         evidence = dict.fromkeys(capturing, _CAPTURE_PENDING) | dict(listed.evidence)
         evidence |= self._cache.of(workflow, meta.uid)
         if running:
-            running.queried_nodes |= {
-                short_key(node)
-                for name, node in query.nodes.items()
-                if name in evidence and not evidence[name].is_pending
-            }
+            running.queried_nodes.extend(
+                hash(node) for name, node in query.nodes.items() if name in evidence and not evidence[name].is_pending
+            )
         return Observations(evidence, listed.requeue_after_seconds)
 
     async def release(self, snapshot: Snapshot, evidence: Mapping[str, PodEvidence], *, is_final: bool) -> None:

@@ -171,19 +171,21 @@ class StallInspector:
     ) -> bool:
         """If a step has run for long and the last list of pods is old, list them again.
 
-        Return False if that failed.
+        Return False if that failed, or if those of the last list were dropped to save memory.
         """
-        first_seconds = self._graces.seconds * SEEN_SHARE
+        first_seconds, meta = self._graces.seconds * SEEN_SHARE, snapshot.workflow.metadata
+        name = (meta.namespace, meta.name)
         if not are_needed:
-            memory.pods, memory.interval_seconds = None, 0
+            self._running.remember_pods(name, memory, None)
+            memory.interval_seconds = 0
             return True
         is_new = stalled is None and bool(memory.first_seen)
         if memory.read_at is not None and not is_new and self._running.now() < memory.read_at + memory.interval_seconds:
-            return True
+            return memory.pods is not None
         pods = await self._list_pods(snapshot, now)
         if pods is None:
             return False
-        memory.pods = pods
+        self._running.remember_pods(name, memory, pods)
         memory.read_at = self._running.now()
         memory.interval_seconds = min(INTERVAL_MAX_SECONDS, max(first_seconds, 2 * memory.interval_seconds))
         return True
