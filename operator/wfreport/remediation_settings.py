@@ -48,7 +48,7 @@ class RemediationSettings(BaseSettings):
         ge=1,
         le=3650,
         description=(
-            "Days until a Remediation that is final is deleted. It is the record of an action, and takes about 5 kB of "
+            "Days until a Remediation that is final is deleted. It is the record of an action, and takes 5 to 12 kB of "
             "the operator's memory."
         ),
     )
