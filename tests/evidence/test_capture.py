@@ -208,6 +208,19 @@ async def test_logs_beyond_what_fits_a_report_are_not_read() -> None:
     assert world.evidence.missing == (Reason.CAPTURE_LIMIT,)
 
 
+async def test_pods_that_wait_for_their_capture_are_kept_within_the_bounds_of_the_cache() -> None:
+    server = Server(a_pod())
+    world = World(server)
+    world.capturer._cache = world.cache = EvidenceCache(EvidenceCacheLimits(pods=1))
+    world.capturer.enqueue_listed(a_pod(), "etl")
+    assert world.capturer._captures[POD].pod is None
+    world.cache.put(("ns", "other"), "u-2", "other", PodEvidence(None))
+    assert await world.capture() == 1
+    assert server.requests[:2] == ["pod", "log"], "a pod that was dropped is read again"
+    assert world.evidence
+    assert not world.evidence.is_pending
+
+
 async def test_a_listed_pod_is_not_read_again() -> None:
     server = Server()
     world = World(server)

@@ -58,6 +58,9 @@ RUNS: dict[str, Callable[[], bytes]] = {
     "many failed steps": lambda: packed_workflow(many("Failed"), phase="Running"),
     "many running steps": lambda: packed_workflow(many("Running"), phase="Running"),
     "many locks": lambda: packed_workflow({"n": pod("n", "Running")}, phase="Running", **locks("holding", 20_000, 1)),
+    "many long locks": lambda: packed_workflow(
+        {"n": pod("n", "Running")}, phase="Running", **locks("holding", 1000, 900)
+    ),
     "long locks": lambda: packed_workflow({"n": pod("n", "Running")}, phase="Running", **locks("holding", 20, LENGTH)),
     "many locks that it waits for": lambda: packed_workflow(
         {"n": pod("n", "Pending")}, phase="Running", **locks("waiting", 20_000, 1)

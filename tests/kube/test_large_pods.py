@@ -19,8 +19,10 @@ from wfreport.core.snapshot.decode import decode_event, decode_pod
 from wfreport.core.snapshot.model import PodEvidence
 from wfreport.core.snapshot.texts import MAX_ENTRIES
 from wfreport.kube.errors import TooLargeError
+from wfreport.kube.pages import list_page_size
 from wfreport.kube.pods import PODS_BYTES, Pods
-from wfreport.kube.transport import HttpTransport
+from wfreport.kube.transport import RESPONSE_MAX_BYTES, HttpTransport
+from wfreport.settings import Settings
 from wfreport.watch.streams import StreamTap
 
 Json = dict[str, Any]
@@ -74,6 +76,11 @@ def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setattr(f"wfreport.kube.{module}.RESPONSE_MAX_BYTES", MAX_BYTES)
     name: HttpTransport = request.param
     return name
+
+
+def test_the_longest_responses_of_all_workers_fit_into_the_memory() -> None:
+    assert Settings().workers * RESPONSE_MAX_BYTES <= 200 << 20
+    assert list_page_size(100)._page_bytes < RESPONSE_MAX_BYTES, "an ordinary page fits"
 
 
 async def test_a_response_that_is_too_long_is_an_error_and_the_next_request_goes_on(

@@ -9,6 +9,7 @@ from operator import itemgetter
 import msgspec
 from msgspec import Struct
 
+from wfreport.api.kubernetes import Pod
 from wfreport.cache.fair_cache import FairCache
 from wfreport.core.snapshot.model import PodEvidence
 from wfreport.kube.objects import NamespacedName
@@ -84,6 +85,12 @@ class EvidenceCache:
         """Drop all evidence of a Workflow."""
         for pod in tuple(self._by_workflow.get(workflow, ())):
             self._drop(pod)
+
+    def pod(self, name: NamespacedName, uid: str) -> Pod | None:
+        """Return the pod of this name and uid, if there is evidence of it."""
+        entry = self._entries.get(name)
+        pod = entry.evidence.pod if entry else None
+        return pod if pod and pod.metadata.uid == uid else None
 
     def pods_with_logs(self, workflow: NamespacedName) -> int:
         """Return the number of pods of a Workflow whose evidence has logs."""

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from wfreport.api.kubernetes import Event, Pod
 from wfreport.api.reasons import Reason
@@ -46,7 +46,7 @@ class _PendingCapture(Struct):
         uid: uid of the pod.
         workflow_uid: uid of the Workflow that owns the pod; empty until the pod was read.
         tries: attempts so far.
-        pod: the pod; None until it was read.
+        pod: the pod; None until it was read, and between two attempts: only the cache keeps pods, within its bounds.
         unread: containers whose log is still to be read; None until the pod was read.
         logs: ends of logs, by container.
         telling: the most telling line of each log, by container.
@@ -134,10 +134,10 @@ class Capturer:
         """Capture logs and Events of a pod that a reconcile has listed; return the evidence so far."""
         meta = pod.metadata
         name = (meta.namespace, meta.name)
-        capture = _PendingCapture(name, (meta.namespace, workflow), meta.uid, _owner_uid(pod, workflow), pod=pod)
+        capture = _PendingCapture(name, (meta.namespace, workflow), meta.uid, _owner_uid(pod, workflow))
         self._captures[name] = capture
         self._queue.add(name, Priority.PROGRESS)
-        return self._store(capture, pending=True)
+        return self._store(structs.replace(capture, pod=pod), pending=True)
 
     async def capture(self, request: Request) -> None:
         """Capture a pod, as far as possible now.
@@ -157,12 +157,14 @@ class Capturer:
             if error.transient and capture.tries < _max_tries(capture, error):
                 if capture.tries == 1 and capture.pod:
                     self._notify(capture.workflow)
+                capture.pod = None
                 raise
             self._give_up(capture, error)
         self._finish(capture)
 
     async def _read_pod(self, capture: _PendingCapture, min_resource_version: int) -> bool:
-        """Read the pod, unless that was done; return whether it exists and a Workflow owns it."""
+        """Read the pod, unless it is cached; return whether it exists and a Workflow owns it."""
+        capture.pod = self._cache.pod(capture.pod_name, capture.uid) if capture.workflow_uid else None
         if capture.pod is not None:
             return True
         pod = await self._pods.get(*capture.pod_name, min_resource_version=min_resource_version)

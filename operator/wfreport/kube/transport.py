@@ -15,9 +15,10 @@ HttpTransport = Literal["direct", "aiohttp"]
 USER_AGENT: Final = "wfreport"
 
 
-RESPONSE_MAX_BYTES: Final = 64 << 20
+RESPONSE_MAX_BYTES: Final = 24 << 20
 """The longest body that is read as a whole. A page has fewer objects if they are large; a list that the API server does
-not divide into pages, because its cache answers, may have any number of objects of more than a megabyte."""
+not divide into pages, because its cache answers, may have any number of objects of more than a megabyte. All workers of
+a namespace may receive such lists at the same time."""
 
 
 class LongBodyError(Exception):

@@ -111,6 +111,20 @@ def test_a_pod_that_keeps_its_step_from_ending_is_found(kind: str) -> None:
     assert timedelta(seconds=began + grace) <= world.now - START <= timedelta(seconds=began + grace + 60)
 
 
+def test_a_finding_stays_when_the_pods_that_led_to_it_are_dropped_to_save_memory() -> None:
+    document = workflow(ROOT, STEP)
+    _, world = found(document, STUCK["a finalizer"][2])
+    name, snapshot = next(iter(world.workflows.items()))
+    running = world.running.get(name)
+    assert running is not None
+    assert world.stored[name].reason == StallReason.POD_TERMINATING
+    world.running.remember_pods(name, running.stall, None)
+    world.now += timedelta(seconds=1)
+    inspection = asyncio.run(world.inspect(snapshot))
+    assert not inspection.verdict.is_known
+    assert name in world.stored
+
+
 @pytest.mark.parametrize(
     ("stuck", "words"),
     [

@@ -5,7 +5,7 @@ What is remembered of a Workflow's locks is bounded, because it has as many of t
 
 from collections.abc import Iterable
 from datetime import datetime
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Final
 
 from msgspec import Struct
@@ -20,6 +20,9 @@ MAX_LOCKS: Final = 1000
 
 _LOCK_LENGTH: Final = 1024
 """The longest name of a lock or a holder: of a namespace, a Workflow or ConfigMap, and a node or key."""
+
+_LOCKS_LENGTH: Final = 64 * 1024
+"""All names of a Workflow's locks together: a thousand ordinary ones. They are remembered for each running Workflow."""
 
 
 class RunScan(Struct, frozen=True):
@@ -58,4 +61,6 @@ def scan_run(snapshot: Snapshot, *, now: datetime, after_seconds: float) -> RunS
 
 def _some(names: Iterable[str]) -> frozenset[str]:
     """Return the names that an object can have, as many as are looked at."""
-    return frozenset(islice((name for name in names if len(name) <= _LOCK_LENGTH), MAX_LOCKS))
+    some = list(islice((name for name in names if len(name) <= _LOCK_LENGTH), MAX_LOCKS))
+    lengths = accumulate(map(len, some))
+    return frozenset(name for name, length in zip(some, lengths, strict=True) if length <= _LOCKS_LENGTH)
