@@ -14,11 +14,12 @@ from tests.core.record.builders import NOW, a_remediation
 
 from wfreport.api.remediation import LockClass, Remediation
 from wfreport.cache.policies import CachedPolicy, PolicyCache
-from wfreport.cache.remediation import RemediationCache, RemediationIndex, RunHistory
+from wfreport.cache.remediation import MAX_KNOWN_VERDICTS, RemediationCache, RemediationIndex, RunHistory
 from wfreport.cache.reports import ReportCache
 from wfreport.core.decide.budget import action_times
 from wfreport.core.decide.decision import decide
 from wfreport.core.decide.model import OperatorLimits
+from wfreport.core.record.policy_status import PolicyVerdict
 
 EXECUTED = [
     {
@@ -76,6 +77,7 @@ def test_the_times_of_all_actions_are_those_of_the_actions(changes: list[tuple[s
     for namespace in "xyz":
         is_open = [not (one.is_final and one.has_outcome) for one in index.actions_in(namespace)]
         assert index.has_open(namespace) == any(is_open)
+        assert index.uncounted_in(namespace) == sum(not one.counts for one in index.actions_in(namespace))
     for remediation in index:
         index.remove((remediation.metadata.namespace, remediation.metadata.name))
     assert vars(index) == vars(RemediationIndex())
@@ -214,3 +216,16 @@ def test_what_is_kept_of_a_run_does_not_grow_with_the_labels_that_a_user_gives_i
     tracemalloc.stop()
     assert len(history.in_namespace(NS)) == 200
     assert kept_bytes < 200 * 8192  # the labels alone are 24 kB a run
+
+
+def test_runs_share_equal_verdicts() -> None:
+    runs = RunHistory()
+    for number in range(3):
+        verdicts = tuple(PolicyVerdict(f"policy-{each}", reason="NoRuleMatches") for each in range(50))
+        assert runs.record_verdicts((NS, f"r{number}"), LockClass.MUTATE, verdicts)
+    kept = [one for by_lock in runs._verdicts[NS].values() for one in by_lock[LockClass.MUTATE]]
+    assert len(kept) == 150
+    assert len({id(one) for one in kept}) == 50
+    for number in range(MAX_KNOWN_VERDICTS + 10):
+        runs.record_verdicts((NS, "r0"), LockClass.MUTATE, (PolicyVerdict(f"policy-{number}"),))
+    assert len(runs._known_verdicts) <= MAX_KNOWN_VERDICTS

@@ -10,6 +10,7 @@ import pytest
 from tests.remediation.documents import RESUBMIT
 from tests.remediation.in_memory import NS, InMemoryCluster, end, fail, policy, run_async
 
+from wfreport.core.record import surplus
 from wfreport.kube.errors import ConflictError, InvalidError, UnreachableError
 
 RUNS = ("first", "second", "third")
@@ -71,6 +72,21 @@ def test_an_outcome_that_cannot_be_written_keeps_no_other_from_its_outcome(error
         assert sorted(outcomes(cluster)) == ["OutcomeAwaited", "RunSucceeded", "RunSucceeded"]
 
     asyncio.run(check())
+
+
+@run_async
+async def test_of_very_many_dry_runs_the_oldest_are_deleted() -> None:
+    cluster = InMemoryCluster(policy(RESUBMIT, mode="DryRun"))
+    await cluster.start()
+    for name in RUNS:
+        fail(cluster.api, name, cluster.clock)
+        await cluster.reconcile()
+    assert len(cluster.remediations()) == len(RUNS)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(surplus, "MAX_DRY_RUNS", 1)
+        await cluster.operator.remediation.resync().resync()
+    assert [each["spec"]["target"]["name"] for each in cluster.remediations()] == [RUNS[-1]]
+    assert len(cluster.operator.cache.remediations) == 1
 
 
 @run_async

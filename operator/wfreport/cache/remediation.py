@@ -7,7 +7,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from msgspec import Struct, structs
 
@@ -38,9 +38,14 @@ class RemediationIndex:
         self._actions: dict[str, dict[NamespacedName, PastAction]] = {}
         self._open: dict[str, dict[NamespacedName, None]] = {}
         self._actions_in: dict[str, tuple[PastAction, ...]] = {}
+        self._uncounted = Counter[str]()
         self._in_flight: dict[LockClass, list[datetime]] = {lock: [] for lock in LockClass}
         self._counted: dict[LockClass, list[datetime]] = {lock: [] for lock in LockClass}
         self._times = {lock: ActionTimes(self._in_flight[lock], self._counted[lock]) for lock in LockClass}
+
+    def __len__(self) -> int:
+        """Return the number of Remediations."""
+        return len(self._remediations)
 
     def __iter__(self) -> Iterator[Remediation]:
         """Iterate over a copy of the Remediations."""
@@ -94,6 +99,8 @@ class RemediationIndex:
         action = past_action_of(remediation)
         if action:
             self._put_action(key, action)
+        if action is None or not action.counts:
+            self._uncounted[key[0]] += 1
 
     def remove(self, key: NamespacedName) -> Remediation | None:
         """Forget a Remediation, and return it."""
@@ -108,12 +115,20 @@ class RemediationIndex:
             self._actions_in.pop(key[0], None)
             for times in self._times_of(action):
                 del times[bisect_left(times, action.at)]
+        if removed and (action is None or not action.counts):
+            self._uncounted[key[0]] -= 1
+            if not self._uncounted[key[0]]:
+                del self._uncounted[key[0]]
         return removed
 
     def of_chain(self, run: Run) -> list[Remediation]:
         """Return the Remediations of a run's Workflow and of its resubmission chain."""
         keys = {key for uid in (run.uid, run.root_uid) for key in self._by_chain.get((run.namespace, uid), ())}
         return [self._remediations[key] for key in sorted(keys)]
+
+    def uncounted_in(self, namespace: str) -> int:
+        """Return how many Remediations of a namespace no budget counts: dry runs, refusals, and open approvals."""
+        return self._uncounted[namespace]
 
     def has_open(self, namespace: str) -> bool:
         """Return whether a namespace has an action that is not final or has no outcome yet."""
@@ -164,6 +179,11 @@ def _version(remediation: Remediation) -> int:
     return version_of(remediation.metadata.resource_version or "")
 
 
+MAX_KNOWN_VERDICTS: Final = 10_000
+"""Different verdicts that runs share. Fifty policies have two on each run of their namespace, most of them equal to
+those on other runs: 12 kB a run, if each run had its own."""
+
+
 class RunHistory:
     """The runs in namespaces that have policies, by report, with the policies' last verdicts on them."""
 
@@ -171,6 +191,7 @@ class RunHistory:
         self._runs: dict[str, dict[NamespacedName, tuple[Run, ...]]] = {}
         self._verdicts: dict[str, dict[NamespacedName, dict[LockClass, tuple[PolicyVerdict, ...]]]] = {}
         self._runs_in: dict[str, tuple[Run, ...]] = {}
+        self._known_verdicts: dict[PolicyVerdict, PolicyVerdict] = {}
 
     def put(self, report: WorkflowReport) -> bool:
         """Add or replace the runs that a report describes. Return whether they have changed."""
@@ -206,7 +227,9 @@ class RunHistory:
         by_lock = self._verdicts.setdefault(key[0], {}).setdefault(key, {})
         if by_lock.get(lock) == verdicts:
             return False
-        by_lock[lock] = verdicts
+        if len(self._known_verdicts) >= MAX_KNOWN_VERDICTS:
+            self._known_verdicts.clear()
+        by_lock[lock] = tuple(self._known_verdicts.setdefault(each, each) for each in verdicts)
         return True
 
     def verdicts(self, namespace: str, policy: str) -> Iterator[PolicyVerdict]:

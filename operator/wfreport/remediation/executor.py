@@ -8,7 +8,7 @@ from typing import Final
 from msgspec import Struct
 
 from wfreport.api.policy import RemediationPolicy
-from wfreport.api.reasons import PolicyReason, RemediationReason
+from wfreport.api.reasons import HoldReason, PolicyReason, RemediationReason
 from wfreport.api.remediation import NOTIFY_LOCKS, LockClass, Plan, Remediation, ReportRef
 from wfreport.api.report import WorkflowReport
 from wfreport.cache.remediation import RemediationCache
@@ -36,6 +36,11 @@ from wfreport.runtime.lease import Lease, NotLeadingError
 
 SOON: Final = timedelta(seconds=1)
 
+MAX_UNCOUNTED: Final = 5000
+"""Remediations in a namespace that no budget counts, beyond which none are created: runs that fail have no bound."""
+
+MUCH_LATER: Final = timedelta(minutes=10)
+
 
 class Postponed(Struct, frozen=True):
     """An action that is due and was not performed yet.
@@ -47,6 +52,13 @@ class Postponed(Struct, frozen=True):
 
     delay: timedelta
     obstacle: Obstacle | None = None
+
+
+_TOO_MANY: Final = Obstacle(
+    HoldReason.NAMESPACE_BUDGET_EXHAUSTED,
+    f"the namespace has {MAX_UNCOUNTED:,} Remediations that await approval, were refused or are dry runs: delete those "
+    "that nobody needs",
+)
 
 
 class _PlannedAction(Struct, frozen=True):
@@ -215,7 +227,9 @@ class Executor:
         return await (self._resume(existing, intended, planned) if existing else self._begin(intended, planned))
 
     async def _begin(self, intended: Remediation, planned: _PlannedAction) -> Postponed | None:
-        """Create the intent, then proceed with it."""
+        """Create the intent, then proceed with it; if the namespace has too many, do so later, or not for a dry run."""
+        if self._cache.remediations.uncounted_in(intended.metadata.namespace) >= MAX_UNCOUNTED:
+            return None if intended.spec.dry_run else Postponed(MUCH_LATER, _TOO_MANY)
         try:
             async with self._lease_held(planned.enforcement):
                 created = await self._writer.create(

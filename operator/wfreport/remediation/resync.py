@@ -7,7 +7,8 @@ from typing import Final, Protocol
 
 from wfreport.api.remediation import Remediation
 from wfreport.cache.remediation import RemediationCache
-from wfreport.core.record.progress import awaits_outcome, has_outcome, is_denied, is_executed
+from wfreport.core.record.progress import awaits_outcome, is_executed
+from wfreport.core.record.surplus import created_at, is_final, surplus
 from wfreport.kube.errors import ApiError, ConflictError, NotFoundError
 from wfreport.kube.objects import NamespacedName, ObjectMeta
 from wfreport.kube.resource import Document, Resource
@@ -19,6 +20,7 @@ from wfreport.runtime.workqueue import Priority, WorkQueue
 log = logging.getLogger(__name__)
 
 DELETIONS_PER_RESYNC: Final = 200
+"""Remediations deleted in a resync beyond those that have become more since the last one."""
 
 
 class _Index(Protocol):
@@ -47,6 +49,7 @@ class RemediationResync:
         self._outcomes = outcomes
         self._retention = retention
         self._clock = clock
+        self._left_last_time: int | None = None
 
     async def resync(self) -> None:
         """Compare once and enqueue what differs.
@@ -64,12 +67,19 @@ class RemediationResync:
         bugs: list[Exception] = []
         for remediation in self._cache.remediations:
             await self._separately(self._close_or_enqueue, remediation, bugs)
-        before = self._clock() - self._retention
-        old = [each for each in self._cache.remediations if _is_closed(each) and _created_before(each, before)]
-        for remediation in old[:DELETIONS_PER_RESYNC]:
+        for remediation in self._to_delete():
             await self._separately(self._delete, remediation, bugs)
+        self._left_last_time = len(self._cache.remediations)
         if bugs:
             raise bugs[0]
+
+    def _to_delete(self) -> list[Remediation]:
+        """Return the Remediations to delete now: those past retention, and those of which a namespace has too many."""
+        index, now = self._cache.remediations, self._clock()
+        grown_by = 0 if self._left_last_time is None else max(0, len(index) - self._left_last_time)
+        old = [each for each in index if is_final(each) and now - created_at(each) > self._retention]
+        every = {_key(each): each for each in (*old, *surplus(index, now))}
+        return list(every.values())[: DELETIONS_PER_RESYNC + grown_by]
 
     async def _separately(
         self, step: Callable[[Remediation], Awaitable[None]], remediation: Remediation, bugs: list[Exception]
@@ -126,12 +136,3 @@ class RemediationResync:
 
 def _key(remediation: Remediation) -> NamespacedName:
     return remediation.metadata.namespace, remediation.metadata.name
-
-
-def _is_closed(remediation: Remediation) -> bool:
-    return is_denied(remediation) or (is_executed(remediation) and has_outcome(remediation))
-
-
-def _created_before(remediation: Remediation, before: datetime) -> bool:
-    created_at = remediation.metadata.creation_timestamp
-    return created_at is not None and created_at < before
