@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from tests.remediation.in_memory import HeldLease
 
 from wfreport.api.actions import Apprise, CloudEvents, Sink
@@ -14,6 +15,7 @@ from wfreport.app.shared import TimeSource
 from wfreport.core.plan.refusal import RefusedError
 from wfreport.core.record.notification import Notification, Stage
 from wfreport.metrics import Metrics
+from wfreport.remediation import delivery, sink_schedule
 from wfreport.remediation.delivery import Delivery, DeliveryResult, sink_key
 from wfreport.remediation.sink_schedule import MAX_DELAY_SECONDS, SinkSchedule
 from wfreport.remediation.sinks import SinkError
@@ -164,3 +166,26 @@ def test_the_backoffs_of_very_many_sinks_are_bounded() -> None:
         schedule.failed(("data", str(number)), "no answer")
     assert schedule.delay_seconds(("data", "0")) == 0
     assert schedule.delay_seconds(("data", "10000")) == 1
+
+
+async def test_the_many_messages_of_a_namespace_make_no_other_one_send_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "_MAX_SENT", 10)
+    endpoints = Endpoints(dead=SinkError("no answer"))
+    made = Deliveries(endpoints)
+    await made.deliver(hook("good"), hook("dead"))
+    for number in range(2, 30):
+        await made.deliver(hook("other"), namespace="flood", number=number)
+    made.seconds = 1
+    await made.deliver(hook("good"), hook("dead"))
+    assert endpoints.received.count(("good", "uid1-failed")) == 1
+
+
+async def test_the_many_sinks_of_a_namespace_do_not_end_the_backoff_of_another_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sink_schedule, "_MAX_SINKS", 10)
+    schedule = SinkSchedule(clock=lambda: 0.0, jitter=lambda: 1.0)
+    schedule.failed(("data", "dead"), "no answer")
+    for number in range(30):
+        schedule.failed(("flood", str(number)), "no answer")
+    assert schedule.delay_seconds(("data", "dead")) == 1

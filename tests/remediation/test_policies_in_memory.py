@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import re2
-from tests.remediation.documents import RESUBMIT, Json
+from tests.remediation.documents import RESUBMIT, Json, policy_document
 from tests.remediation.in_memory import (
     HOOK,
     NS,
@@ -28,7 +28,7 @@ from wfreport.core.decide.breaker import Breaker, judge_breaker
 from wfreport.core.render.abandoned import render_abandoned
 from wfreport.core.snapshot.decode import decode_workflow
 from wfreport.large_work import MANY_STEPS
-from wfreport.remediation import policies
+from wfreport.remediation import executor, policies
 from wfreport.runtime.workqueue import Priority
 
 NONE: Json = {"none": {}}
@@ -462,6 +462,56 @@ async def test_the_runs_of_a_namespace_that_has_very_many_are_judged_in_a_thread
     assert not judged[-1][1]
     assert len([name for name, on_loop in judged if on_loop]) <= 2, "while there was one run"
     assert len(cluster.new_runs()) == 2
+
+
+@pytest.mark.parametrize("mode", ["DryRun", "Approve"])
+def test_a_namespace_gets_no_more_remediations_than_fit_that_no_budget_counts(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executor, "MAX_UNCOUNTED", 2)
+
+    async def check() -> None:
+        cluster = InMemoryCluster(policy(RESUBMIT, mode=mode))
+        await cluster.start()
+        for number in range(4):
+            fail(cluster.api, f"bad-{number}", cluster.clock)
+        await cluster.reconcile()
+        first, second = (each["metadata"]["name"] for each in cluster.remediations())
+        cluster.api.objects.pop(("remediations", NS, first))
+        await cluster.operator.remediation.resync().resync()
+        cluster.clock.advance(600)
+        cluster.operator.enqueue_all_reports()
+        await cluster.reconcile()
+        assert len(cluster.remediations()) == 2
+        assert second in {each["metadata"]["name"] for each in cluster.remediations()}
+
+    asyncio.run(check())
+
+
+@run_async
+async def test_a_namespace_whose_reports_take_long_to_read_delays_no_policy_of_another_one() -> None:
+    cluster = InMemoryCluster()
+    await cluster.start()
+    controller, is_released = cluster.operator.remediation, asyncio.Event()
+
+    async def load(namespace: str) -> None:
+        if namespace == "slow":
+            await is_released.wait()
+
+    queue = controller.queues.policies
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(controller, "_load_runs", load)
+        for namespace in ("slow", NS):
+            cluster.api.create("remediationpolicies", namespace, policy_document(RESUBMIT, namespace=namespace))
+            queue.add((namespace, "p"), Priority.URGENT)
+        workers = [asyncio.create_task(one.run()) for _, of, one in controller.workers() if of is queue]
+        for _ in range(1000):
+            await asyncio.sleep(0)
+        is_done = "status" in cluster.policy()
+        is_released.set()
+        queue.shut_down()
+        await asyncio.gather(*workers)
+    assert is_done
 
 
 @run_async

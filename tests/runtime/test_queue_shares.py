@@ -23,7 +23,7 @@ WORKERS = {
     "server": SETTINGS.argo_server_workers,
     "server_logs": SETTINGS.argo_server_workers,
 }
-SINGLE = ("policies", "remediations")
+SINGLE = ("remediations",)
 """Queues with one worker: namespaces take turns."""
 
 
@@ -53,8 +53,8 @@ async def test_a_namespace_leaves_a_worker_of_reports_and_evidence_to_the_others
     assert await taken(queue) == ["neighbour"]
 
 
-@pytest.mark.parametrize("name", ["runs", "notifications", "pods"])
-async def test_a_namespace_has_one_worker_of_decisions_notifications_and_labels(name: str) -> None:
+@pytest.mark.parametrize("name", ["runs", "notifications", "pods", "policies"])
+async def test_a_namespace_has_one_worker_of_decisions_notifications_labels_and_policies(name: str) -> None:
     queue = flooded(getattr(create_remediation_queues(TIME), name))
     assert await taken(queue) == ["flood"]
     queue.add(NEIGHBOUR, Priority.URGENT)

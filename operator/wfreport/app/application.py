@@ -51,6 +51,7 @@ from wfreport.runtime.periodic import run_periodically
 from wfreport.runtime.quarantine import ReconcileRecord
 from wfreport.runtime.signals import stop_on_signals
 from wfreport.runtime.tasks import Task, cancel_all, completes_before
+from wfreport.runtime.threads import use_many_threads
 from wfreport.runtime.worker import Worker
 from wfreport.settings import Settings
 from wfreport.tracing.collector import Collector, connected_collector
@@ -68,7 +69,7 @@ log = logging.getLogger(__name__)
 
 DRAIN_SECONDS: Final = 10
 """Maximum time that running reconciles get to finish when the operator stops."""
-OTHER_CONNECTIONS: Final = 24
+OTHER_CONNECTIONS: Final = 36
 """Connections beside those of reconciles and captures, for all other workers at once. A wait for a connection is first
 come, first served: it would let one namespace delay the requests of another."""
 
@@ -208,6 +209,7 @@ class Operator:
         Raises:
             FatalError: an essential part has ended.
         """
+        use_many_threads()
         stopping = asyncio.create_task(stop.wait(), name="stop")
         if self._lease and not await completes_before(stopping, self._lease.acquire()):
             return

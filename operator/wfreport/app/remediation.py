@@ -65,8 +65,8 @@ CONTROLLER: Final = "remediation"
 """The label ``controller`` of the metrics."""
 
 WORKERS: Final = 4
-"""Workers that decide about runs, and that label pods: a namespace has one of them at a time, so that the requests of
-one do not delay the others."""
+"""Workers that decide about runs, that label pods, and that read policies: a namespace has one of them at a time, so
+that the requests of one do not delay the others. The first policy of a namespace has all its reports read."""
 
 POLICY_CHUNK_SIZE: Final = 50
 """Policies per page when all are read: one can have several 100 kB."""
@@ -221,7 +221,7 @@ class RemediationController:
         reconcilers = [
             *[("remediation", queues.runs, run)] * WORKERS,
             *[("early pod labels", queues.pods, label)] * WORKERS,
-            ("policies", queues.policies, self._policy_reconciler().reconcile),
+            *[("policies", queues.policies, self._policy_reconciler().reconcile)] * WORKERS,
             ("remediations", queues.remediations, reader.reconcile),
             *[("notifier", queues.notifications, self._notifier().reconcile)] * NOTIFIERS,
         ]
@@ -393,7 +393,7 @@ def create_remediation_queues(time: TimeSource) -> RemediationQueues:
 
     return RemediationQueues(
         runs=queue(QueueLimits(workers_per_namespace=1)),
-        policies=queue(),
+        policies=queue(QueueLimits(workers_per_namespace=1)),
         remediations=queue(),
         notifications=queue(QueueLimits(workers_per_namespace=1)),
         pods=queue(QueueLimits(workers_per_namespace=1)),

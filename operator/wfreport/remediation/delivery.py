@@ -3,12 +3,14 @@
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Final
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from wfreport.api.actions import Sink
+from wfreport.cache.fair_cache import FairCache
 from wfreport.core.plan.refusal import RefusedError
 from wfreport.core.record.notification import Notification
 from wfreport.logs import kv, throttled
@@ -23,6 +25,7 @@ GIVE_UP_AFTER: Final = timedelta(days=1)
 """Age of a message after which a failing sink is not tried again."""
 
 _MAX_SENT: Final = 10_000
+"""Deliveries that are remembered. Those of one namespace make no other's message be sent twice."""
 
 
 class DeliveryResult(Struct, frozen=True):
@@ -57,22 +60,23 @@ class Delivery:
         self._lease = lease
         self._metrics = metrics
         self._clock = clock
-        self._sent: set[tuple[str, str]] = set()
+        self._sent: FairCache[tuple[str, str, str], str] = FairCache(namespace_of=itemgetter(0), max_entries=_MAX_SENT)
 
     def delay_seconds(self, namespace: str, sinks: Sequence[Sink], message_id: str) -> float:
         """Return for how long no sink that lacks the message may be tried; 0 if one may be."""
-        lacking = self._lacking(sinks, message_id)
+        lacking = self._lacking(namespace, sinks, message_id)
         return min((self._schedule.delay_seconds(sink_key(namespace, sink)) for sink in lacking), default=0.0)
 
     def failing(self, namespace: str, sinks: Sequence[Sink], message_id: str) -> tuple[str, ...]:
         """Return why sinks that lack the message fail. A sink may have failed with another message."""
         problems = (
-            (sink, self._schedule.problem(sink_key(namespace, sink))) for sink in self._lacking(sinks, message_id)
+            (sink, self._schedule.problem(sink_key(namespace, sink)))
+            for sink in self._lacking(namespace, sinks, message_id)
         )
         return tuple(_problem(sink, problem) for sink, problem in problems if problem)
 
-    def _lacking(self, sinks: Sequence[Sink], message_id: str) -> list[Sink]:
-        return [sink for sink in sinks if (message_id, sink.name) not in self._sent]
+    def _lacking(self, namespace: str, sinks: Sequence[Sink], message_id: str) -> list[Sink]:
+        return [sink for sink in sinks if (namespace, message_id, sink.name) not in self._sent]
 
     async def deliver(self, namespace: str, sinks: Sequence[Sink], message: Notification) -> DeliveryResult:
         """Send a message to each sink that has not had it and may be tried now. A failing sink delays no other one.
@@ -83,7 +87,7 @@ class Delivery:
         problems: list[str] = []
         delays: list[float] = []
         remaining: list[Sink] = []
-        for sink in self._lacking(sinks, message.id):
+        for sink in self._lacking(namespace, sinks, message.id):
             try:
                 delay = await self._try(namespace, sink, message)
             except RefusedError as error:
@@ -131,9 +135,7 @@ class Delivery:
             await self._sender.send(namespace, sink, message)
         self._metrics.notifications.labels(_kind(sink), "sent").inc()
         log.info("notification sent", extra=kv(namespace=namespace, sink=sink.name, workflow=message.subject))
-        if len(self._sent) >= _MAX_SENT:
-            self._sent.clear()
-        self._sent.add((message.id, sink.name))
+        self._sent.put((namespace, message.id, sink.name), sink.name)
 
 
 def sink_key(namespace: str, sink: Sink) -> SinkKey:

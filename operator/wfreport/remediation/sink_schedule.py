@@ -1,11 +1,13 @@
 """When each sink may be tried again: a sink that fails is put off, with a delay that doubles."""
 
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Final
 
 from msgspec import Struct
 
 from wfreport.backoff import doubling_delay
+from wfreport.cache.fair_cache import FairCache
 
 FIRST_DELAY_SECONDS: Final = 1
 MAX_DELAY_SECONDS: Final = 300
@@ -37,7 +39,7 @@ class SinkSchedule:
         """``clock`` is monotonic; ``jitter`` returns a random factor near 1."""
         self._clock = clock
         self._jitter = jitter
-        self._failures: dict[SinkKey, _Outage] = {}
+        self._failures: FairCache[SinkKey, _Outage] = FairCache(namespace_of=itemgetter(0), max_entries=_MAX_SINKS)
 
     def delay_seconds(self, sink: SinkKey) -> float:
         """Return for how long the sink must not be tried; 0 if it may be."""
@@ -51,15 +53,13 @@ class SinkSchedule:
 
     def failed(self, sink: SinkKey, problem: str) -> float:
         """Put the sink off; return for how long."""
-        before = self._failures.pop(sink, None)
+        before = self._failures.get(sink)
         failures = before.count + 1 if before else 1
         backoff = doubling_delay(failures, first_seconds=FIRST_DELAY_SECONDS, max_seconds=MAX_DELAY_SECONDS)
         delay = backoff * self._jitter()
-        if len(self._failures) >= _MAX_SINKS:
-            del self._failures[next(iter(self._failures))]
-        self._failures[sink] = _Outage(failures, self._clock() + delay, problem)
+        self._failures.put(sink, _Outage(failures, self._clock() + delay, problem))
         return delay
 
     def succeeded(self, sink: SinkKey) -> None:
         """Reset the sink's backoff."""
-        self._failures.pop(sink, None)
+        self._failures.remove(sink)
