@@ -10,7 +10,8 @@ from tests.core.decide.builders import a_policy, a_run
 
 from wfreport.api.match import LabelSelector
 from wfreport.core.decide.labels import LabelSet
-from wfreport.core.decide.selection import policy_groups, runs_for, select_policy, selector_text, selects
+from wfreport.core.decide.selection import judging_steps, policy_groups, runs_for, select_policy, selector_text, selects
+from wfreport.large_work import MANY_STEPS
 
 LABELS = LabelSet.of({"team": "data", "tier": "1"})
 
@@ -51,6 +52,17 @@ def test_the_largest_selector_is_asked_about_thousands_of_runs_in_a_moment() -> 
     began = time.thread_time()
     assert runs_for(policy, runs) == runs
     assert time.thread_time() - began < 0.7, "one by one, it took 1.6 s on an idle machine"
+
+
+def test_many_runs_and_large_selectors_count_as_many_steps() -> None:
+    small = a_policy()
+    large = a_policy(
+        selector={"matchExpressions": [{"key": f"l{number}", "operator": "Exists"} for number in range(32)]}
+    )
+    assert judging_steps([small], 500) < judging_steps([small], 5000)
+    assert judging_steps([small], 500) < judging_steps([small, large], 500) == judging_steps([large], 500)
+    assert judging_steps([small], 2000) < MANY_STEPS < judging_steps([large], 2000)
+    assert judging_steps([], 0) == 0
 
 
 def test_only_the_policy_of_the_highest_priority_applies() -> None:
