@@ -206,7 +206,7 @@ async def test_an_object_that_does_not_fit_hides_no_other_one_of_its_page() -> N
             await Resource(api, kinds.POD, Named).list_page(None)
 
 
-@pytest.mark.parametrize(("characters", "further"), [(100, ["80"]), (100_000, ["1"]), (2_000_000, ["1"])])
+@pytest.mark.parametrize(("characters", "further"), [(100, ["80"]), (100_000, ["1"]), (1_000_000, ["1"])])
 async def test_events_of_a_pod_are_read_as_far_as_they_fit(characters: int, further: list[str]) -> None:
     event = {"reason": "R", "message": "x" * characters, "lastTimestamp": "0000-01-01T00:00:00Z"}
     requests, answer = recorded({"metadata": {"continue": "more"}, "items": [event] * 20}, {"items": [event]})
@@ -216,6 +216,14 @@ async def test_events_of_a_pod_are_read_as_far_as_they_fit(characters: int, furt
     assert len(events) == 20 + len(further)
     assert {len(event.message) for event in events} == {min(characters, len(clip_text("x" * characters)))}
     assert events[0].last_timestamp is None, "only what does not fit is left out"
+
+
+async def test_events_that_are_too_large_for_one_response_are_read_in_part() -> None:
+    event = {"reason": "R", "message": "x" * 2_000_000}
+    requests, answer = recorded({"metadata": {"continue": "more"}, "items": [event] * 20}, {"items": [event] * 5})
+    async with serving(answer) as server, client(FixedCredentials(server, tokens=["x"])) as api:
+        events = await Pods(api, chunk_size=10).list_events("ns", "u")
+    assert ([request.query["limit"] for request in requests], len(events)) == (["20", "5"], 5)
 
 
 # Writes

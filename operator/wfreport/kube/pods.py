@@ -31,6 +31,7 @@ PODS_BYTES = 16 << 20
 
 CACHED_LIMIT = 500
 FEW_EVENTS = 20
+FEWER_EVENTS = 5
 LONG_EVENT = 16 * 1024
 EVENTS_BYTES = 1 << 20
 """Texts of the Events that are read: a pod has few, of some hundred bytes each."""
@@ -196,7 +197,10 @@ class Pods:
             ApiError: a request failed.
         """
         selector = f"involvedObject.uid={pod_uid}"
-        page = await self._events.list_page(namespace, field_selector=selector, limit=min(FEW_EVENTS, limit))
+        try:
+            page = await self._events.list_page(namespace, field_selector=selector, limit=min(FEW_EVENTS, limit))
+        except TooLargeError:
+            page = await self._events.list_page(namespace, field_selector=selector, limit=min(FEWER_EVENTS, limit))
         events = [clip_event(event) for event in page.items or ()]
         size = sum(map(_event_bytes, events))
         token, fitting = page.metadata.continue_token, EVENTS_BYTES * len(events) // max(1, size)
