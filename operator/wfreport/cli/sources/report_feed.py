@@ -10,7 +10,7 @@ from wfreport.backoff import doubling_delay
 from wfreport.cli.problems import UnusableInput
 from wfreport.cli.sources.cluster import Cluster
 from wfreport.cli.sources.reports import NO_REPORTS_KIND, Filters, ListedReport, decode_listed, name_of, selectors_of
-from wfreport.kube.errors import ApiError, ForbiddenError, NotFoundError, UnauthorizedError
+from wfreport.kube.errors import ApiError, ForbiddenError, NotFoundError, TooLargeError, UnauthorizedError
 from wfreport.kube.kinds import REPORT
 from wfreport.kube.resource import CHUNK_SIZE, Resource
 
@@ -80,15 +80,21 @@ class ReportFeed:
     async def _list(self) -> str:
         """List all reports; return the version to watch from."""
         found: dict[tuple[str, str], ListedReport] = {}
-        token = ""
+        token, limit = "", CHUNK_SIZE
         while True:
-            page = await self._reports.list_page(
-                self._namespace,
-                label_selector=self._label_selector,
-                field_selector=self._field_selector,
-                limit=CHUNK_SIZE,
-                continue_token=token,
-            )
+            try:
+                page = await self._reports.list_page(
+                    self._namespace,
+                    label_selector=self._label_selector,
+                    field_selector=self._field_selector,
+                    limit=limit,
+                    continue_token=token,
+                )
+            except TooLargeError:
+                if limit == 1:
+                    raise
+                limit = max(1, limit // 4)
+                continue
             decoded = (self._decoded(raw) for raw in page.items or ())
             found |= {_key(listed): listed for listed in decoded if listed}
             token = page.metadata.continue_token
