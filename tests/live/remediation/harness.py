@@ -308,6 +308,7 @@ def run_by_reference(cluster: RemediationCluster, name: str, template: str) -> d
     head = {"apiVersion": "argoproj.io/v1alpha1"}
     body = {**head, "kind": "WorkflowTemplate", "metadata": {"name": template}, "spec": spec}
     created: dict[str, Any] = cluster.plane.api.post(ARGO.format(cluster.namespace, "workflowtemplates"), body)
+    until_argo_knows(cluster, template)
     workflow = {
         **head,
         "kind": "Workflow",
@@ -316,6 +317,20 @@ def run_by_reference(cluster: RemediationCluster, name: str, template: str) -> d
     }
     cluster.plane.api.post(workflows, workflow)
     return created
+
+
+def until_argo_knows(cluster: RemediationCluster, template: str) -> None:
+    """Wait until runs may refer to a WorkflowTemplate: Argo's controller learns of it by a watch of its own."""
+    workflows, spec = WORKFLOWS.format(cluster.namespace), {"workflowTemplateRef": {"name": template}, "suspend": True}
+
+    def is_known() -> bool:
+        document = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"generateName": "knows-"}}
+        name = cluster.plane.api.post(workflows, document | {"spec": spec})["metadata"]["name"]
+        phase = eventually(lambda: cluster.plane.api.get(f"{workflows}/{name}").get("status", {}).get("phase"))
+        cluster.plane.api.delete(f"{workflows}/{name}")
+        return bool(phase != "Error")
+
+    eventually(is_known)
 
 
 def pods_of(cluster: RemediationCluster, workflow: str) -> list[dict[str, Any]]:

@@ -11,7 +11,14 @@ from typing import Any
 
 import pytest
 from tests.eventually import eventually
-from tests.live.remediation.harness import ARGO, LONG_SECONDS, RemediationCluster, pods_of, remediation_cluster
+from tests.live.remediation.harness import (
+    ARGO,
+    LONG_SECONDS,
+    RemediationCluster,
+    pods_of,
+    remediation_cluster,
+    until_argo_knows,
+)
 
 from controlplane import ControlPlane
 
@@ -272,6 +279,7 @@ def create_templates(cluster: RemediationCluster) -> None:
         body = {"metadata": {"name": name}, "spec": {"entrypoint": "main", "templates": templates}}
         path = ARGO.format(cluster.namespace, "workflowtemplates")
         cluster.plane.api.post(path, {**HEAD, "kind": "WorkflowTemplate", **body})
+        until_argo_knows(cluster, name)
 
 
 def submit(cluster: RemediationCluster, name: str, shape: Shape) -> None:
