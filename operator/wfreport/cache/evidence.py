@@ -3,13 +3,13 @@
 The cache is bounded. If it is full, the namespace that has most loses its oldest evidence.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 
 import msgspec
 from msgspec import Struct
 
-from wfreport.api.kubernetes import Pod
+from wfreport.api.kubernetes import Event, Pod
 from wfreport.cache.fair_cache import FairCache
 from wfreport.core.snapshot.model import PodEvidence
 from wfreport.kube.objects import NamespacedName
@@ -109,6 +109,11 @@ class EvidenceCache:
             del self._by_workflow[workflow]
 
 
+def pod_bytes(pod: Pod | None, events: Sequence[Event] = ()) -> int:
+    """Return about how much memory a pod and its Events take."""
+    texts = len(msgspec.json.encode((pod, events), enc_hook=str))  # a clipped text is a kind of str
+    return POD_BYTES + TEXT_FACTOR * texts
+
+
 def _size_bytes(evidence: PodEvidence) -> int:
-    texts = len(msgspec.json.encode((evidence.pod, evidence.events), enc_hook=str))  # a clipped text is a kind of str
-    return POD_BYTES + TEXT_FACTOR * texts + sum(len(log) for log in evidence.logs.values())
+    return pod_bytes(evidence.pod, evidence.events) + sum(len(log) for log in evidence.logs.values())

@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-import msgspec
 from msgspec import Struct, field
 
-from wfreport.cache.evidence import POD_BYTES, TEXT_FACTOR
+from wfreport.cache.evidence import pod_bytes
 from wfreport.core.redact.bounds import short_key
 from wfreport.core.stall.model import HolderState, Owed, PodsSeen, Suspicion
 from wfreport.kube.objects import NamespacedName
@@ -67,8 +66,7 @@ class StallMemory(Struct):
 def pods_bytes(pods: PodsSeen) -> int:
     """Return about how much memory pods take."""
     every = (*pods.by_node.values(), *pods.collectors, *((pods.agent,) if pods.agent else ()))
-    encoded = (len(msgspec.json.encode(pod, enc_hook=str)) for pod in every)  # a clipped text is a kind of str
-    return sum(POD_BYTES + TEXT_FACTOR * size for size in encoded)
+    return sum(map(pod_bytes, every))
 
 
 class _Debt(Struct, frozen=True):

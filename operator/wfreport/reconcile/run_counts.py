@@ -18,7 +18,7 @@ from wfreport.metrics import Metrics
 RUN_PHASES: Final = (Phase.PENDING, Phase.RUNNING, *sorted(COMPLETED_PHASES))
 
 OTHER: Final = "other"
-"""Label of a phase or a reason that is none of the known ones: whoever may write a Workflow's status makes up any."""
+"""Label of every phase and reason that is not known. Anybody who may write a Workflow's status can invent more."""
 
 _WAITS: Final = frozenset(WAIT_MEANINGS) | KUBERNETES_WAITS | STARTUP_FAILURE_EVENTS
 

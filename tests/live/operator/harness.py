@@ -229,6 +229,13 @@ class Cluster:
         """The phase that the one report about a Workflow shows."""
         return observed(self.report_of(workflow_name)).get("phase")
 
+    def wait_until_awaiting(self, workflow_name: str) -> None:
+        """Wait until the operator knows the one report about a Workflow that is yet to come: events come in any order.
+
+        Otherwise the Workflow may get a report of its own.
+        """
+        eventually(lambda: condition(self.report_of(workflow_name), "Ready"), AWAITING.__eq__)
+
     def wait_until_known(self, workflow_name: str, phase: str) -> None:
         """Wait until the one report about a Workflow shows this phase, and the operator has noted that it does.
 

@@ -15,9 +15,9 @@ PACE = FAST | {
 
 
 def apply_ahead(world: Cluster, name: str, workflow: str) -> None:
-    """Apply a report before its Workflow, and wait until the operator knows it: events of kinds come in any order."""
+    """Apply a report before its Workflow, and wait until the operator knows it."""
     world.apply_report(name, workflow)
-    eventually(lambda: condition(world.report_of(workflow), "Ready"), AWAITING.__eq__)
+    world.wait_until_awaiting(workflow)
 
 
 def test_a_report_applied_before_its_workflow_waits_for_it_and_is_the_only_one(world: Cluster) -> None:

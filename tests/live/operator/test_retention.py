@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.eventually import eventually
-from tests.live.operator.harness import AWAITING, FAST, Cluster, RunningOperator, condition, observed
+from tests.live.operator.harness import FAST, Cluster, RunningOperator, observed
 
 pytestmark = pytest.mark.cluster
 PACE = FAST | {"resync_interval_seconds": 1}
@@ -51,8 +51,8 @@ def test_pinned_reports_and_those_of_users_stay_unless_they_have_a_ttl(world: Cl
     operator = start(world, {"keep": "1d"})
     world.apply_report("mine", "mine")
     world.apply_report("short", "short", ttlSecondsAfterFinished=60)
-    for name in ("mine", "short"):  # a run whose report the operator has not seen yet gets one of its own
-        eventually(lambda name=name: condition(world.report_of(name), "Ready"), AWAITING.__eq__)  # type: ignore[misc]
+    for name in ("mine", "short"):
+        world.wait_until_awaiting(name)
     for name in ("mine", "short", "pinned"):
         run_of(world, name, days_ago=8)
     pinned = world.report_of("pinned")["metadata"]["name"]

@@ -12,7 +12,9 @@ from wfreport.cli.sources.cluster import Cluster
 from wfreport.cli.sources.reports import NO_REPORTS_KIND, Filters, ListedReport, decode_listed, name_of, selectors_of
 from wfreport.kube.errors import ApiError, ForbiddenError, NotFoundError, TooLargeError, UnauthorizedError
 from wfreport.kube.kinds import REPORT
+from wfreport.kube.pages import PageSize
 from wfreport.kube.resource import CHUNK_SIZE, Resource
+from wfreport.kube.transport import RESPONSE_MAX_BYTES
 
 _WATCH_SECONDS: Final = 300
 _BACKOFF_FIRST_SECONDS: Final = 0.5
@@ -80,20 +82,19 @@ class ReportFeed:
     async def _list(self) -> str:
         """List all reports; return the version to watch from."""
         found: dict[tuple[str, str], ListedReport] = {}
-        token, limit = "", CHUNK_SIZE
+        token, size = "", PageSize(first=CHUNK_SIZE, most=CHUNK_SIZE, page_bytes=RESPONSE_MAX_BYTES)
         while True:
             try:
                 page = await self._reports.list_page(
                     self._namespace,
                     label_selector=self._label_selector,
                     field_selector=self._field_selector,
-                    limit=limit,
+                    limit=size.items,
                     continue_token=token,
                 )
             except TooLargeError:
-                if limit == 1:
+                if not size.shrink():
                     raise
-                limit = max(1, limit // 4)
                 continue
             decoded = (self._decoded(raw) for raw in page.items or ())
             found |= {_key(listed): listed for listed in decoded if listed}

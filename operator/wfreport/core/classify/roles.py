@@ -137,9 +137,11 @@ def _with_excused_as_causes(failed: list[FailedLeaf], snapshot: Snapshot) -> lis
     within_others = tree.innermost(goes_on)
 
     def is_excused(leaf: FailedLeaf) -> bool:
-        if leaf.node is None or leaf.node.id in tree.nodes_of_hooks:
-            return leaf.node is not None
-        return leaf.role is Role.TOLERATED and not leaf.node.children and leaf.node.name not in within_others
+        node = leaf.node
+        if node is None:
+            return False
+        is_last = leaf.role is Role.TOLERATED and not node.children and node.name not in within_others
+        return is_last or node.id in tree.nodes_of_hooks
 
     return [FailedLeaf(leaf.node, Role.ROOT_CAUSE) for leaf in failed] if all(map(is_excused, failed)) else []
 
