@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import re2
+from tests.eventually import eventually_async
 from tests.remediation.documents import RESUBMIT, Json, policy_document
 from tests.remediation.in_memory import (
     HOOK,
@@ -505,13 +506,12 @@ async def test_a_namespace_whose_reports_take_long_to_read_delays_no_policy_of_a
             cluster.api.create("remediationpolicies", namespace, policy_document(RESUBMIT, namespace=namespace))
             queue.add((namespace, "p"), Priority.URGENT)
         workers = [asyncio.create_task(one.run()) for _, of, one in controller.workers() if of is queue]
-        for _ in range(1000):
-            await asyncio.sleep(0)
-        is_done = "status" in cluster.policy()
-        is_released.set()
-        queue.shut_down()
-        await asyncio.gather(*workers)
-    assert is_done
+        try:
+            await eventually_async(lambda: "status" in cluster.policy())
+        finally:
+            is_released.set()
+            queue.shut_down()
+            await asyncio.gather(*workers)
 
 
 @run_async

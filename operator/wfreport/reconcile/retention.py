@@ -17,6 +17,7 @@ from wfreport.kube.reports import Reports, StoredReport
 from wfreport.kube.workflows import Workflows
 from wfreport.logs import kv
 from wfreport.metrics import Metrics
+from wfreport.runtime.deletion_quota import DeletionQuota
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class Retention:
         self._metrics = metrics
         self._clock = clock
         self._known_expiry: dict[NamespacedName, tuple[str, datetime | None]] = {}
-        self._left_last_time: int | None = None
+        self._quota = DeletionQuota(MAX_DELETIONS)
 
     async def prune(self, present: Mapping[NamespacedName, str]) -> None:
         """Delete reports that have expired or exceed the maximum.
@@ -68,16 +69,12 @@ class Retention:
             )
 
     async def _prune(self, over: list[ReportEntry]) -> None:
-        left, now = MAX_DELETIONS + self._grown_by(), self._clock()
+        left, now = self._quota.of(len(self._cache)), self._clock()
         self._known_expiry = {entry.key: known for entry in over if (known := self._known_expiry.get(entry.key))}
         left -= await self._delete_all((entry for entry in over if self._may_have_expired(entry, now)), "expired", left)
         if self._namespace_max:
             await self._prune_surplus([entry for entry in over if self._cache.get(entry.key)], left)
-        self._left_last_time = len(self._cache)
-
-    def _grown_by(self) -> int:
-        """Return how many more reports there are than after the last time."""
-        return 0 if self._left_last_time is None else max(0, len(self._cache) - self._left_last_time)
+        self._quota.record(len(self._cache))
 
     async def _prune_surplus(self, over: list[ReportEntry], left: int) -> None:
         """Delete the oldest reports of each namespace that has too many, first where they are the least too many."""

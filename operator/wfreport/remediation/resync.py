@@ -15,6 +15,7 @@ from wfreport.kube.resource import Document, Resource
 from wfreport.logs import kv, throttled
 from wfreport.remediation.outcomes import OutcomeRecorder
 from wfreport.remediation.queues import RemediationQueues
+from wfreport.runtime.deletion_quota import DeletionQuota
 from wfreport.runtime.workqueue import Priority, WorkQueue
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ class RemediationResync:
         self._outcomes = outcomes
         self._retention = retention
         self._clock = clock
-        self._left_last_time: int | None = None
+        self._quota = DeletionQuota(DELETIONS_PER_RESYNC)
 
     async def resync(self) -> None:
         """Compare once and enqueue what differs.
@@ -69,17 +70,16 @@ class RemediationResync:
             await self._separately(self._close_or_enqueue, remediation, bugs)
         for remediation in self._to_delete():
             await self._separately(self._delete, remediation, bugs)
-        self._left_last_time = len(self._cache.remediations)
+        self._quota.record(len(self._cache.remediations))
         if bugs:
             raise bugs[0]
 
     def _to_delete(self) -> list[Remediation]:
         """Return the Remediations to delete now: those past retention, and those of which a namespace has too many."""
         index, now = self._cache.remediations, self._clock()
-        grown_by = 0 if self._left_last_time is None else max(0, len(index) - self._left_last_time)
         old = [each for each in index if is_final(each) and now - created_at(each) > self._retention]
         every = {_key(each): each for each in (*old, *surplus(index, now))}
-        return list(every.values())[: DELETIONS_PER_RESYNC + grown_by]
+        return list(every.values())[: self._quota.of(len(index))]
 
     async def _separately(
         self, step: Callable[[Remediation], Awaitable[None]], remediation: Remediation, bugs: list[Exception]
